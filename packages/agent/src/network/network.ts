@@ -1,0 +1,42 @@
+import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import type { PortSpec } from '@gantry/model/service';
+
+/** What this host's network should look like. */
+export interface NetworkState {
+  /** This node's own pool, e.g. `10.210.3.0/24`. */
+  readonly subnet: string;
+  /** This host's address among the hosts. */
+  readonly address: string;
+  readonly peers: readonly PeerAssignment[];
+  readonly endpoints: readonly EndpointAssignment[];
+}
+
+/** A container's place in the network. */
+export interface Attachment {
+  readonly containerId: string;
+  readonly address: string;
+  /** Path of its network namespace. */
+  readonly netns: string;
+  /** Host-mode ports that lead to it. */
+  readonly hostPorts: readonly PortSpec[];
+}
+
+/**
+ * The host's share of the cluster network: routed, an address per container, tunnels to the other hosts, load balancing
+ * by nftables. Implementations: the kernel (`kernel/`) and one in memory (`fake.ts`).
+ */
+export interface Network {
+  /** Brings links, routes and rules to the given state; cheap when nothing changed. */
+  configure(state: NetworkState): Promise<void>;
+  /**
+   * Gives the container a namespace and an address; idempotent, the same address again after a restart of the agent.
+   * Throws `exhausted` when the pool is empty, `port_taken` for a host port in use.
+   */
+  attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment>;
+  /** Removes every trace of the container; idempotent. */
+  detach(containerId: string): Promise<void>;
+  attached(): Promise<readonly Attachment[]>;
+  /** Removes everything of ours from this host's network (leave, end of a test cluster). */
+  teardown(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,84 @@
+import type { Resources } from '@gantry/model/service';
+
+/** Identity of a process: pids are reused, so a pid alone names nothing. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot. */
+  readonly startTime: string;
+  /** /proc/sys/kernel/random/boot_id. */
+  readonly bootId: string;
+}
+
+/** All that a runtime needs to make one container; made by `task/container-plan.ts` from assignment and image. */
+export interface ContainerPlan {
+  /** The task's id; names the container, its cgroup and its bundle. */
+  readonly id: string;
+  /** Mounted root file system. */
+  readonly rootfs: string;
+  /** Path of the network namespace to join, e.g. `/run/netns/gt-…`. */
+  readonly netns: string;
+  readonly argv: readonly string[];
+  /** `NAME=value`, complete. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly hostname: string;
+  readonly readOnlyRootfs: boolean;
+  readonly init: boolean;
+  /** The final set, with `CAP_`. */
+  readonly capabilities: readonly string[];
+  /** Bind mounts of files and directories that we made (resolv.conf, hosts), and tmpfs. */
+  readonly mounts: readonly ContainerMount[];
+  readonly limits: Resources;
+  /** Relative share under contention, from the CPU reservation; millicores. */
+  readonly cpuReservationMillis?: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type ContainerMount =
+  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'tmpfs'; readonly target: string };
+
+export interface ContainerExit {
+  /** 128+n when a signal ended it; absent when nobody saw the end (its monitor was killed, the host restarted). */
+  readonly exitCode?: number;
+  readonly oom: boolean;
+  /** ms since the epoch. */
+  readonly at: number;
+  /** For a person, when it was not a plain exit: `its monitor (conmon) was killed`. */
+  readonly note?: string;
+}
+
+/** What is on the host for one container id. */
+export type ContainerState =
+  | { readonly state: 'created'; readonly process: ProcessIdentity }
+  | { readonly state: 'running'; readonly process: ProcessIdentity }
+  | { readonly state: 'stopped'; readonly exit: ContainerExit }
+  /** Traces of a half-made container: to be deleted. */
+  | { readonly state: 'broken'; readonly reason: string };
+
+export interface ContainerUsage {
+  /** Total CPU time used, microseconds. */
+  readonly cpuMicros: number;
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
+
+/**
+ * Makes, watches and ends containers; they outlive the agent. Every method is idempotent: already done is success.
+ * Implementations: runc under conmon (`runc/`) and one in memory (`fake.ts`); `runtime.contract.ts` holds both.
+ */
+export interface Runtime {
+  /** Every container of ours on this host, also of an earlier agent; the first call adopts and watches them. */
+  list(): Promise<ReadonlyMap<string, ContainerState>>;
+  /** Creates and starts; resolves once the process runs. Throws a GantryError (`invalid`, `not_found` …) if it cannot. */
+  run(plan: ContainerPlan): Promise<ProcessIdentity>;
+  /** Sends a signal (name with SIG) to the container's first process; nothing happens if it is gone. */
+  signal(id: string, signal: string): Promise<void>;
+  /** Ends whatever runs and removes every trace: process, monitor, cgroup, bundle. Logs stay. */
+  delete(id: string): Promise<void>;
+  usage(id: string): Promise<ContainerUsage | undefined>;
+  /** Hears each exit once, within milliseconds. */
+  onExit(listener: (id: string, exit: ContainerExit) => void): () => void;
+  close(): Promise<void>;
+}

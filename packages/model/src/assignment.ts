@@ -1,0 +1,45 @@
+import type { NodeId, RevisionId, ServiceId, TaskId } from './ids.ts';
+import type { ContainerSpec, PortSpec, ResolvedImage } from './service.ts';
+
+/** All that an agent needs to run, keep or stop one task. */
+export interface TaskAssignment {
+  readonly taskId: TaskId;
+  readonly serviceId: ServiceId;
+  readonly revisionId: RevisionId;
+  readonly stack: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly desired: 'running' | 'shutdown';
+  readonly container: ContainerSpec;
+  readonly image: ResolvedImage;
+  /** Ports of mode `host`, opened on this node to this task. */
+  readonly hostPorts: readonly PortSpec[];
+}
+
+/** Another host of the cluster, as the network needs it. */
+export interface PeerAssignment {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly address: string;
+  readonly subnet: string;
+}
+
+/** A service as every host's load balancing and names need it: only backends that are ready. */
+export interface EndpointAssignment {
+  readonly serviceId: ServiceId;
+  readonly stack: string;
+  readonly service: string;
+  readonly vip: string;
+  /** Ingress ports: published on every host. */
+  readonly ports: readonly PortSpec[];
+  readonly backends: readonly { readonly taskId: TaskId; readonly slot: number; readonly address: string }[];
+}
+
+/** What one node should hold: its own addresses, its tasks, its neighbours, the services of the cluster. */
+export interface NodeAssignments {
+  /** Absent until `allocate` has given the node its subnet. */
+  readonly subnet?: string;
+  readonly tasks: ReadonlyMap<TaskId, TaskAssignment>;
+  readonly peers: ReadonlyMap<NodeId, PeerAssignment>;
+  readonly endpoints: ReadonlyMap<ServiceId, EndpointAssignment>;
+}

@@ -1,0 +1,45 @@
+import type { NodeId } from './ids.ts';
+
+/** What an agent says of its host when it registers. */
+export interface NodeDescription {
+  readonly hostname: string;
+  /** Address other hosts reach it at: control answers and the tunnel's outer address. */
+  readonly address: string;
+  readonly os: string;
+  readonly arch: string;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly kernel: string;
+  readonly agentVersion: string;
+  readonly bootId: string;
+}
+
+/**
+ * `unknown`: registered before this controller led and not heard since; `ready`; `down`: silent for too long, its
+ * tasks are replaced elsewhere.
+ */
+export type NodeState = 'unknown' | 'ready' | 'down';
+
+export interface Node {
+  readonly kind: 'node';
+  readonly id: NodeId;
+  readonly version: number;
+  /** Unique in the cluster; the hostname unless the operator chose another. */
+  readonly name: string;
+  /** Written by `api`: `active` takes tasks, `pause` (cordon) takes no new ones, `drain` loses those it has. */
+  readonly availability: 'active' | 'pause' | 'drain';
+  readonly labels: Readonly<Record<string, string>>;
+  /** Written by `dispatcher`. */
+  readonly description: NodeDescription;
+  /** When the agent's session ended or fell silent, ms since the epoch; absent while it is heard. Written by `dispatcher`. */
+  readonly silentSince?: number;
+  /** Written by `node-health`. */
+  readonly state: NodeState;
+  readonly stateReason: string;
+  /** Addresses for containers of this node, e.g. `10.210.3.0/24`; written by `allocate`. */
+  readonly subnet?: string;
+  readonly createdAt: number;
+}
+
+/** A node is declared down after this long without a word, ms (product default). */
+export const defaultSilenceMs = 5_000;

@@ -1,0 +1,140 @@
+import type { RevisionId, ServiceId } from './ids.ts';
+
+/** A TCP or UDP port that a service opens to the outside. */
+export interface PortSpec {
+  /** Port inside the container. */
+  readonly target: number;
+  /** Port on the hosts; 0 asks the cluster to choose one. */
+  readonly published: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** `ingress`: open on every host and balanced over all tasks. `host`: only where a task runs, to that task. */
+  readonly mode: 'ingress' | 'host';
+  /** The host address to listen on; absent means every address. */
+  readonly hostIp?: string;
+}
+
+/** Limits the kernel enforces and reservations the scheduler counts. Integers: millicores, bytes, processes. */
+export interface Resources {
+  readonly cpuMillis?: number;
+  readonly memoryBytes?: number;
+  readonly pids?: number;
+}
+
+/** What one container of the service is: everything that, when changed, means a new container. */
+export interface ContainerSpec {
+  /** Image as the user wrote it, e.g. `nginx:1.27`. */
+  readonly image: string;
+  /** Replaces the image's ENTRYPOINT when present. */
+  readonly entrypoint?: readonly string[];
+  /** Replaces the image's CMD when present. */
+  readonly command?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
+  /** `uid[:gid]` or `name[:group]` as found in the image. */
+  readonly user?: string;
+  readonly hostname?: string;
+  readonly readOnly: boolean;
+  /** A small init as process 1 that reaps zombies and forwards signals. */
+  readonly init: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  /** Mount points of memory file systems. */
+  readonly tmpfs: readonly string[];
+  readonly stopSignal?: string;
+  /** Time between the stop signal and SIGKILL, ms. */
+  readonly stopGraceMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly limits: Resources;
+  readonly reservations: Resources;
+}
+
+export interface RestartPolicy {
+  readonly condition: 'none' | 'on-failure' | 'any';
+  /** First delay before a replacement, ms; each further one doubles up to `maxDelayMs`. The first restart is at once. */
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  /** Attempts within `windowMs`; absent means no limit. */
+  readonly maxAttempts?: number;
+  /** A task that ran this long counts as healthy and resets the back-off, ms. */
+  readonly windowMs: number;
+}
+
+/** What a user wants of one service. Written by `api` only; never changed by the system. */
+export interface ServiceSpec {
+  readonly stack: string;
+  readonly name: string;
+  readonly mode: { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' };
+  readonly container: ContainerSpec;
+  readonly ports: readonly PortSpec[];
+  readonly restart: RestartPolicy;
+  /** Rules over node labels and attributes, e.g. `node.labels.disk==ssd`. */
+  readonly constraints: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The image of a revision: resolved once, so that all replicas run the same bytes. */
+export interface ResolvedImage {
+  /** As the user wrote it. */
+  readonly ref: string;
+  /** Digest of the manifest, `sha256:…`. */
+  readonly digest: string;
+  /** Where nodes get it: the controller's own image store (`image load`) or a registry. */
+  readonly source: 'loaded' | 'registry';
+}
+
+/** One immutable version of a service's containers; what tasks name and what a rollback restores. */
+export interface Revision {
+  readonly kind: 'revision';
+  readonly id: RevisionId;
+  readonly version: number;
+  readonly serviceId: ServiceId;
+  /** 1, 2, 3 … within the service. */
+  readonly number: number;
+  readonly container: ContainerSpec;
+  readonly image: ResolvedImage;
+  /** Host-mode ports are claimed by the task, so they are part of what a task is. */
+  readonly ports: readonly PortSpec[];
+  readonly constraints: readonly string[];
+  /** ms since the epoch. */
+  readonly createdAt: number;
+}
+
+export interface Service {
+  readonly kind: 'service';
+  readonly id: ServiceId;
+  /** etcd's mod revision as last seen; 0 before the first write. */
+  readonly version: number;
+  readonly spec: ServiceSpec;
+  /** The revision that new tasks run. Written by `api` with the spec. */
+  readonly revisionId: RevisionId;
+  /** Written by `api` on `rm`: the service and all its tasks go, then the object. */
+  readonly removing: boolean;
+  /** Virtual address, written by `allocate`. */
+  readonly vip?: string;
+  /** Published ports with zeros replaced, in the spec's order; written by `allocate`. */
+  readonly publishedPorts?: readonly PortSpec[];
+  /** Restart bookkeeping per slot; written by `reconcilers/services`. */
+  readonly restarts: Readonly<Record<string, SlotRestarts>>;
+  readonly createdAt: number;
+}
+
+/** Restart history of one slot; in the store, so that a new leader does not forget. */
+export interface SlotRestarts {
+  /** Failures in a row, since the last task that outlived the window. */
+  readonly count: number;
+  /** When the newest failure was counted, ms since the epoch. */
+  readonly lastAt: number;
+  /** Task whose end was counted last, so that no end counts twice. */
+  readonly lastTask: string;
+}
+
+export const defaultRestart: RestartPolicy = {
+  condition: 'any',
+  delayMs: 1_000,
+  maxDelayMs: 60_000,
+  windowMs: 600_000,
+};
+
+export const defaultStopGraceMs = 10_000;
+/** Processes a container may have unless the user says otherwise (hardening default). */
+export const defaultPidsLimit = 512;

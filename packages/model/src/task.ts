@@ -1,0 +1,78 @@
+import type { NodeId, RevisionId, ServiceId, TaskId } from './ids.ts';
+
+/**
+ * Task states, forward only:
+ *
+ *     new → pending → assigned → preparing → starting → running → complete | failed | rejected | shutdown | orphaned
+ *
+ * A task is one-shot: it is never run again and never moves to another node.
+ */
+export const taskStates = [
+  'new',
+  'pending',
+  'assigned',
+  'preparing',
+  'starting',
+  'running',
+  'complete',
+  'failed',
+  'rejected',
+  'shutdown',
+  'orphaned',
+] as const;
+
+export type TaskState = (typeof taskStates)[number];
+
+/** Where a task should go. `remove` means: stopped, and its record may be deleted. */
+export type TaskDesired = 'running' | 'shutdown' | 'remove';
+
+export interface TaskStatus {
+  readonly state: TaskState;
+  /** When this state began, ms since the epoch, by the clock of its writer. */
+  readonly at: number;
+  /** Why the task is in this state: one sentence for a person. Never empty. */
+  readonly reason: string;
+  /** Running and, if it has a health check, healthy: may get traffic. */
+  readonly ready: boolean;
+  /** The container's own address, once it has one. */
+  readonly address?: string;
+  /** Host pid of the container's first process, while it runs. */
+  readonly pid?: number;
+  /** Exit code of the process; 128+n when a signal ended it. */
+  readonly exitCode?: number;
+  /** The kernel ended it because memory ran out. */
+  readonly oom?: boolean;
+}
+
+/** One run of one copy of a service. Small by design: what it runs is in its revision. */
+export interface Task {
+  readonly kind: 'task';
+  readonly id: TaskId;
+  readonly version: number;
+  readonly serviceId: ServiceId;
+  readonly revisionId: RevisionId;
+  /** The numbered place it fills, from 1; for a global service 0 (its node is its place). */
+  readonly slot: number;
+  readonly desired: TaskDesired;
+  readonly nodeId?: NodeId;
+  readonly status: TaskStatus;
+  readonly createdAt: number;
+}
+
+const order = new Map<TaskState, number>(taskStates.map((state, index) => [state, index]));
+
+/** True for states that a task never leaves. */
+export function isTerminal(state: TaskState): boolean {
+  return (order.get(state) ?? 0) > (order.get('running') ?? 0);
+}
+
+/** True if a task in state `from` may be said to be in state `to`: forward, or the same (a new reason or readiness). */
+export function mayBecome(from: TaskState, to: TaskState): boolean {
+  if (isTerminal(from)) return from === to;
+  return (order.get(to) ?? 0) >= (order.get(from) ?? 0);
+}
+
+/** True while an agent may hold something for the task: a process, mounts, an address. */
+export function holdsNode(task: Task): boolean {
+  return task.nodeId !== undefined && !isTerminal(task.status.state);
+}

@@ -1,0 +1,34 @@
+// Generates proto/src/gen from proto/gantry; `--check` fails if what is committed is not what would be generated.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const proto = join(root, 'proto');
+const gen = join(proto, 'src/gen');
+const check = process.argv.includes('--check');
+
+const before = check ? snapshot(gen) : undefined;
+const kept = check ? mkdtempSync(join(proto, '.check-')) : undefined;
+if (kept) cpSync(gen, kept, { recursive: true });
+try {
+  rmSync(gen, { recursive: true, force: true });
+  execFileSync(join(root, 'node_modules/.bin/buf'), ['generate'], { cwd: proto, stdio: 'inherit' });
+  if (before !== undefined && snapshot(gen) !== before) {
+    console.error('proto/src/gen is stale: run `npm run proto` and commit the result');
+    process.exitCode = 1;
+  }
+} finally {
+  if (kept) {
+    rmSync(gen, { recursive: true, force: true });
+    cpSync(kept, gen, { recursive: true });
+    rmSync(kept, { recursive: true });
+  }
+}
+
+function snapshot(dir) {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const texts = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
+  return texts.map((file) => `${file}\n${readFileSync(file, 'utf8')}`).join('\n');
+}
