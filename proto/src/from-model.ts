@@ -1,0 +1,75 @@
+import type * as model from '@gantry/model/assignment';
+import type { NodeDescription } from '@gantry/model/node';
+import type { ContainerSpec, PortSpec, ResolvedImage, ServiceSpec } from '@gantry/model/service';
+import type { TaskStatus } from '@gantry/model/task';
+import type * as agent from './gen/gantry/v1/agent.ts';
+import type * as wire from './gen/gantry/v1/types.ts';
+
+/** Model to wire: every function is total and loses nothing (`to-model.ts` is the way back). */
+export function port(value: PortSpec): wire.Port {
+  return { ...value, hostIp: value.hostIp };
+}
+
+export function container(value: ContainerSpec): wire.Container {
+  return {
+    ...value,
+    entrypoint: value.entrypoint && { args: [...value.entrypoint] },
+    command: value.command && { args: [...value.command] },
+    env: { ...value.env },
+    capAdd: [...value.capAdd],
+    capDrop: [...value.capDrop],
+    tmpfs: [...value.tmpfs],
+    labels: { ...value.labels },
+    limits: { ...value.limits },
+    reservations: { ...value.reservations },
+  };
+}
+
+export function serviceSpec(value: ServiceSpec): wire.ServiceSpec {
+  return {
+    stack: value.stack,
+    name: value.name,
+    mode:
+      value.mode.kind === 'global'
+        ? { $case: 'global', value: true }
+        : { $case: 'replicas', value: value.mode.replicas },
+    container: container(value.container),
+    ports: value.ports.map(port),
+    restart: { ...value.restart },
+    constraints: [...value.constraints],
+    labels: { ...value.labels },
+  };
+}
+
+export function image(value: ResolvedImage): wire.Image {
+  return { ...value };
+}
+
+export function taskStatus(value: TaskStatus): wire.TaskStatus {
+  return { ...value };
+}
+
+export function nodeDescription(value: NodeDescription): agent.NodeDescription {
+  return { ...value };
+}
+
+export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignment {
+  return {
+    ...value,
+    container: container(value.container),
+    image: image(value.image),
+    hostPorts: value.hostPorts.map(port),
+  };
+}
+
+export function peer(value: model.PeerAssignment): agent.Peer {
+  return { ...value };
+}
+
+export function endpoint(value: model.EndpointAssignment): agent.Endpoint {
+  return {
+    ...value,
+    ports: value.ports.map(port),
+    backends: value.backends.map((backend) => ({ ...backend })),
+  };
+}

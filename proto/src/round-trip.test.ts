@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { PortSpec, ServiceSpec } from '@gantry/model/service';
+import { taskStates, type TaskStatus } from '@gantry/model/task';
+import * as fromModel from './from-model.ts';
+import * as types from './gen/gantry/v1/types.ts';
+import * as toModel from './to-model.ts';
+
+const text = fc.string({ maxLength: 12 });
+const count = fc.nat({ max: 2 ** 40 });
+const record = fc.dictionary(fc.stringMatching(/^[A-Z_]{1,8}$/), text, { noNullPrototype: true });
+const resources = fc.record({ cpuMillis: count, memoryBytes: count, pids: count }, { requiredKeys: [] });
+
+const ports: fc.Arbitrary<PortSpec> = fc.record(
+  {
+    target: fc.integer({ min: 1, max: 65_535 }),
+    published: fc.nat({ max: 65_535 }),
+    protocol: fc.constantFrom('tcp', 'udp'),
+    mode: fc.constantFrom('ingress', 'host'),
+    hostIp: fc.ipV4(),
+  },
+  { requiredKeys: ['target', 'published', 'protocol', 'mode'] },
+);
+
+const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
+  {
+    image: text,
+    entrypoint: fc.array(text),
+    command: fc.array(text),
+    env: record,
+    workingDir: text,
+    user: text,
+    hostname: text,
+    readOnly: fc.boolean(),
+    init: fc.boolean(),
+    capAdd: fc.array(text),
+    capDrop: fc.array(text),
+    tmpfs: fc.array(text),
+    stopSignal: text,
+    stopGraceMs: count,
+    labels: record,
+    limits: resources,
+    reservations: resources,
+  },
+  {
+    requiredKeys: [
+      'image', 'env', 'readOnly', 'init', 'capAdd', 'capDrop', 'tmpfs', 'stopGraceMs', 'labels', 'limits', 'reservations',
+    ], // prettier-ignore
+  },
+);
+
+const specs: fc.Arbitrary<ServiceSpec> = fc.record({
+  stack: text,
+  name: text,
+  mode: fc.oneof(
+    fc.record({ kind: fc.constant('replicated' as const), replicas: fc.nat({ max: 10_000 }) }),
+    fc.record({ kind: fc.constant('global' as const) }),
+  ),
+  container: containers,
+  ports: fc.array(ports),
+  restart: fc.record(
+    {
+      condition: fc.constantFrom('none', 'on-failure', 'any'),
+      delayMs: count,
+      maxDelayMs: count,
+      maxAttempts: fc.nat(),
+      windowMs: count,
+    },
+    { requiredKeys: ['condition', 'delayMs', 'maxDelayMs', 'windowMs'] },
+  ),
+  constraints: fc.array(text),
+  labels: record,
+});
+
+const statuses: fc.Arbitrary<TaskStatus> = fc.record(
+  {
+    state: fc.constantFrom(...taskStates),
+    at: count,
+    reason: text,
+    ready: fc.boolean(),
+    address: fc.ipV4(),
+    pid: fc.nat({ max: 4_000_000 }),
+    exitCode: fc.nat({ max: 255 }),
+    oom: fc.boolean(),
+  },
+  { requiredKeys: ['state', 'at', 'reason', 'ready'] },
+);
+
+test('a service spec survives the wire unchanged', () => {
+  fc.assert(
+    fc.property(specs, (spec) => {
+      const bytes = types.ServiceSpec.encode(fromModel.serviceSpec(spec)).finish();
+      expect(toModel.serviceSpec(types.ServiceSpec.decode(bytes))).toEqual(spec);
+    }),
+  );
+});
+
+test('a task status survives the wire unchanged', () => {
+  fc.assert(
+    fc.property(statuses, (status) => {
+      const bytes = types.TaskStatus.encode(fromModel.taskStatus(status)).finish();
+      expect(toModel.taskStatus(types.TaskStatus.decode(bytes))).toEqual(status);
+    }),
+  );
+});
+
+test('an unknown word is refused by name', () => {
+  expect(() => toModel.taskStatus({ state: 'dancing', at: 0, reason: '', ready: false })).toThrow(
+    /status.state is "dancing"/,
+  );
+});
