@@ -1,0 +1,119 @@
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exec, execOk } from '@gantry/kit/exec';
+import { benchCluster, type BenchCluster } from './cluster.ts';
+import type { BenchResult, Figure } from './report.ts';
+import { runOk } from './run.ts';
+
+const sizes = [1, 10, 50];
+const rounds = 5;
+const width = 4;
+
+/** `apply` → all replicas running on one host, against bare `runc run -d` for as many, taken in turn. */
+export async function run(): Promise<BenchResult> {
+  const cluster = await benchCluster(1);
+  const bare = makeBare();
+  try {
+    const figures: Figure[] = [];
+    for (const size of sizes) figures.push(await measure(cluster, bare, size));
+    return {
+      setup: `one host, unpacked local image (busybox), network included; bare runc: ${width} at a time, no network, no monitor; ${rounds} rounds each in turn`,
+      figures,
+    };
+  } finally {
+    await cluster.stop();
+    rmSync(bare.dir, { recursive: true, force: true });
+  }
+}
+
+async function measure(cluster: BenchCluster, bare: Bare, size: number): Promise<Figure> {
+  const ours: number[] = [];
+  const peer: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    peer.push(await bareStart(bare, size));
+    ours.push(await clusterStart(cluster, size));
+  }
+  return {
+    what: `apply → ${size} running`,
+    ours,
+    peer: { name: `runc run -d × ${size}`, values: peer },
+    target: '≤ 2.5 × for 50',
+  };
+}
+
+async function clusterStart(cluster: BenchCluster, size: number): Promise<number> {
+  const started = performance.now();
+  await cluster.apply(size);
+  await cluster.until(
+    (tasks) => tasks.filter((task) => task.status?.state === 'running').length >= size,
+    60_000,
+  );
+  const took = performance.now() - started;
+  await cluster.remove();
+  return took;
+}
+
+interface Bare {
+  readonly dir: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** A busybox root and a plain OCI spec for it. */
+function makeBare(): Bare {
+  const dir = mkdtempSync(join(tmpdir(), 'gantry-bare-'));
+  const bin = join(dir, 'rootfs/bin');
+  mkdirSync(bin, { recursive: true });
+  for (const name of ['dev', 'proc', 'sys']) mkdirSync(join(dir, 'rootfs', name));
+  copyFileSync('/usr/bin/busybox', join(bin, 'busybox'));
+  symlinkSync('busybox', join(bin, 'sleep'));
+  runOk(['runc', 'spec'], dir);
+  const spec = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')) as {
+    process: Record<string, unknown>;
+  };
+  return {
+    dir,
+    spec: {
+      ...spec,
+      root: { path: join(dir, 'rootfs'), readonly: true },
+      process: { ...spec.process, terminal: false, args: ['/bin/sleep', '100000'] },
+    },
+  };
+}
+
+async function bareStart(bare: Bare, size: number): Promise<number> {
+  const root = join(bare.dir, 'state');
+  const ids = Array.from({ length: size }, (_, index) => `bare${process.pid}-${index}`);
+  for (const id of ids) {
+    mkdirSync(join(bare.dir, id), { recursive: true });
+    const linux = { ...(bare.spec['linux'] as object), cgroupsPath: `/gantry-bare/${id}` };
+    writeFileSync(join(bare.dir, id, 'config.json'), JSON.stringify({ ...bare.spec, linux }));
+  }
+  const started = performance.now();
+  // `sh` gives the container its output: runc -d hands down its own.
+  await eachOf(
+    ids,
+    (id) =>
+    execOk(exec, ['setsid', 'runc', '--root', root, 'run', '-d', '--bundle', join(bare.dir, id), '--pid-file', join(bare.dir, id, 'pid'), '--no-new-keyring', id]), // prettier-ignore
+  );
+  const took = performance.now() - started;
+  await eachOf(ids, (id) => execOk(exec, ['runc', '--root', root, 'delete', '-f', id]));
+  return took;
+}
+
+/** Runs `work` for every item, `width` at a time. */
+async function eachOf(items: readonly string[], work: (item: string) => Promise<unknown>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
