@@ -1,0 +1,125 @@
+import { backoffMs, jitter } from '@gantry/kit/backoff';
+import { sleep, type Clock } from '@gantry/kit/clock';
+import { GantryError } from '@gantry/kit/errors';
+import type { Logger } from '@gantry/kit/log';
+import type { Etcd3, ICompare, IRequestOp } from 'etcd3';
+import { prefixEnd } from './etcd-client.ts';
+import { EtcdWatch } from './etcd-watch.ts';
+import type { Compare, Entry, Log, Operation, TxnResult, Watcher } from './log.ts';
+
+export interface EtcdLogDeps {
+  readonly client: Etcd3;
+  /** Without a slash at its end, e.g. `/gantry/v1`. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Entries a page of a listing; etcd answers at most 4 MiB by default, and an object is a few hundred bytes. */
+const pageSize = 2_000;
+
+/** The log on etcd, by its low-level clients: one attempt a write, an endless patience for reads. */
+export class EtcdLog implements Log {
+  readonly #deps: EtcdLogDeps;
+  readonly #prefix: Buffer;
+  readonly #watches = new Set<EtcdWatch>();
+
+  constructor(deps: EtcdLogDeps) {
+    this.#deps = deps;
+    this.#prefix = Buffer.from(`${deps.prefix}/`);
+  }
+
+  async list(signal: AbortSignal): Promise<{ entries: readonly Entry[]; revision: number }> {
+    const { clock, log } = this.#deps;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#listOnce();
+      } catch (error) {
+        log.warn('cannot read from etcd, trying again', { error: String(error), failures });
+        await sleep(clock, jitter(backoffMs(failures, 100, 2_000), Math.random()), signal);
+      }
+      if (signal.aborted) throw new GantryError('cancelled', 'the store was closed while it was read');
+    }
+  }
+
+  /** All pages at the revision of the first. */
+  async #listOnce(): Promise<{ entries: readonly Entry[]; revision: number }> {
+    const entries: Entry[] = [];
+    const end = prefixEnd(this.#prefix);
+    let revision = 0;
+    let from = this.#prefix;
+    for (;;) {
+      const page = await this.#deps.client.kv.range({ key: from, range_end: end, limit: pageSize, revision });
+      revision ||= Number(page.header.revision);
+      for (const { key, value, mod_revision } of page.kvs) {
+        entries.push({ key: this.#short(key), value: value.toString('utf8'), version: Number(mod_revision) });
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || !last) return { entries, revision };
+      from = Buffer.concat([last.key, Buffer.from([0])]);
+    }
+  }
+
+  async txn(compares: readonly Compare[], operations: readonly Operation[]): Promise<TxnResult> {
+    try {
+      const result = await this.#deps.client.kv.txn({
+        compare: compares.map((compare) => this.#compare(compare)),
+        success: operations.map((operation) => this.#operation(operation)),
+        // What did not hold: the keys as they are, so that a lost lead is told from a conflict.
+        failure: compares.map(({ key }) => ({ request_range: { key: this.#long(key), keys_only: true } })),
+      });
+      const revision = Number(result.header.revision);
+      if (result.succeeded) return { outcome: 'committed', revision };
+      const failed = compares.filter((compare, index) => {
+        const [found] = result.responses[index]?.response_range.kvs ?? [];
+        return 'version' in compare
+          ? Number(found?.mod_revision ?? 0) !== compare.version
+          : Number(found?.create_revision ?? 0) !== compare.createdAt;
+      });
+      return { outcome: 'refused', revision, failed: failed.map(({ key }) => key) };
+    } catch (error) {
+      return { outcome: 'unknown', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  watch(revision: number, watcher: Watcher): () => void {
+    const watch = new EtcdWatch(
+      { ...this.#deps, range: this.#prefix, short: (key) => this.#short(key) },
+      watcher,
+    );
+    this.#watches.add(watch);
+    watch.start(revision);
+    return () => {
+      watch.stop();
+      this.#watches.delete(watch);
+    };
+  }
+
+  close(): Promise<void> {
+    for (const watch of this.#watches) watch.stop();
+    this.#watches.clear();
+    return Promise.resolve();
+  }
+
+  #compare(compare: Compare): ICompare {
+    const key = this.#long(compare.key);
+    return 'version' in compare
+      ? { key, target: 'Mod', result: 'Equal', mod_revision: compare.version }
+      : { key, target: 'Create', result: 'Equal', create_revision: compare.createdAt };
+  }
+
+  #operation(operation: Operation): IRequestOp {
+    const key = this.#long(operation.key);
+    return operation.op === 'put'
+      ? { request_put: { key, value: Buffer.from(operation.value) } }
+      : { request_delete_range: { key } };
+  }
+
+  #long(key: string): Buffer {
+    return Buffer.concat([this.#prefix, Buffer.from(key)]);
+  }
+
+  #short(key: Buffer): string {
+    return key.subarray(this.#prefix.length).toString('utf8');
+  }
+}

@@ -1,0 +1,226 @@
+import type { Clock } from '@gantry/kit/clock';
+import type { Logger } from '@gantry/kit/log';
+import type { AnyObject } from '@gantry/model/objects';
+import { decode, encode, keyOf, parseKey } from './codec.ts';
+import type { Compare, Entry, Log, LogEvent, Operation } from './log.ts';
+import { maxWrites, type Change, type CommitResult, type Store, type View, type Write } from './store.ts';
+import { Tables } from './tables.ts';
+
+/** What every write is compared with besides its objects: the leader's key, as created by this leader. */
+export interface Fence {
+  /** Absent while this controller does not lead. */
+  current(): { readonly key: string; readonly createdAt: number } | undefined;
+}
+
+export interface StoreDeps {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly fence?: Fence;
+}
+
+/** How long a commit waits for the view to show it before it says so, ms. */
+const catchUpMs = 10_000;
+/** How long a refused commit waits for the view to show what refused it, ms. */
+const conflictMs = 1_000;
+/** Cache and log are compared after this many revisions. */
+const auditEvery = 1_000;
+
+/** Opens the store over a log: lists, then watches; resolves once the view is complete. */
+export async function openStore(log: Log, deps: StoreDeps): Promise<Store> {
+  const store = new LogStore(log, deps);
+  await store.open();
+  return store;
+}
+
+class LogStore implements Store {
+  readonly #source: Log;
+  readonly #deps: StoreDeps;
+  readonly #tables = new Tables();
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #abort = new AbortController();
+  #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
+  #unwatch: () => void = () => undefined;
+  #auditedAt = 0;
+
+  constructor(source: Log, deps: StoreDeps) {
+    this.#source = source;
+    this.#deps = deps;
+  }
+
+  async open(): Promise<void> {
+    const { entries, revision } = await this.#source.list(this.#abort.signal);
+    this.#replaceAll(entries, revision);
+    this.#auditedAt = revision;
+    this.#watchFrom(revision);
+  }
+
+  view(): View {
+    return this.#tables;
+  }
+
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async commit(writes: readonly Write[]): Promise<CommitResult> {
+    if (writes.length === 0) return { ok: true, revision: this.#tables.revision };
+    if (writes.length > maxWrites)
+      throw new RangeError(`a commit of ${writes.length} writes; at most ${maxWrites}`);
+    const { fence } = this.#deps;
+    const lead = fence?.current();
+    if (fence && !lead) return { ok: false, why: 'not_leader' };
+    const compares: Compare[] = [...(lead ? [lead] : []), ...writes.map(compareOf)];
+    const result = await this.#source.txn(compares, writes.map(operationOf));
+    if (result.outcome === 'unknown') return { ok: false, why: 'unavailable', message: result.message };
+    if (result.outcome === 'refused') {
+      // What is decided anew should see what caused the conflict.
+      await this.#caughtUp(result.revision, conflictMs);
+      return { ok: false, why: lead && result.failed.includes(lead.key) ? 'not_leader' : 'conflict' };
+    }
+    if (!(await this.#caughtUp(result.revision, catchUpMs)))
+      return { ok: false, why: 'unavailable', message: 'committed, but the watch does not show it yet' };
+    return { ok: true, revision: result.revision };
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    this.#unwatch();
+    this.#listeners.clear();
+    for (const { resolve } of this.#waiting) resolve();
+    await this.#source.close();
+  }
+
+  #watchFrom(revision: number): void {
+    this.#unwatch();
+    this.#unwatch = this.#source.watch(revision, {
+      events: (events, at) => this.#take(events, at),
+      compacted: () => this.#relist(),
+    });
+  }
+
+  /** The history was compacted away under the watch: take the whole state, tell what differs. */
+  #relist(): void {
+    this.#deps.log.warn('the history of the store was compacted, listing everything again');
+    this.#inBackground(async () => {
+      const { entries, revision } = await this.#source.list(this.#abort.signal);
+      this.#replaceAll(entries, revision);
+      this.#watchFrom(revision);
+    });
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (!this.#abort.signal.aborted)
+        this.#deps.log.error('the store failed in the background', { error: String(error) });
+    });
+  }
+
+  #take(events: readonly LogEvent[], revision: number): void {
+    if (revision <= this.#tables.revision) return;
+    const changes = events.flatMap((event) => this.#applyEvent(event) ?? []);
+    this.#advance(changes, revision);
+    if (revision - this.#auditedAt >= auditEvery) this.#inBackground(() => this.#audit(revision));
+  }
+
+  #applyEvent({ key, value, version }: LogEvent): Change | undefined {
+    const parsed = parseKey(key);
+    if (!parsed) return undefined;
+    const object = value === undefined ? undefined : this.#decode(key, value, version);
+    if (value !== undefined && !object) return undefined;
+    return this.#tables.apply(parsed.kind, parsed.id, object);
+  }
+
+  #decode(key: string, value: string, version: number): AnyObject | undefined {
+    const parsed = parseKey(key);
+    if (!parsed) return undefined;
+    try {
+      return decode(parsed.kind, value, version);
+    } catch (error) {
+      this.#deps.log.error('a stored object cannot be read and is left out', { key, error: String(error) });
+      return undefined;
+    }
+  }
+
+  #replaceAll(entries: readonly Entry[], revision: number): void {
+    const present = new Set(entries.map(({ key }) => key));
+    const changes: Change[] = entries.flatMap((entry) => this.#applyEvent(entry) ?? []);
+    for (const kind of ['node', 'service', 'revision', 'task'] as const) {
+      for (const { id } of [...this.#tables.all(kind)]) {
+        if (!present.has(keyOf(kind, id))) changes.push(...(this.#forget(kind, id) ?? []));
+      }
+    }
+    this.#advance(changes, revision);
+  }
+
+  #forget(kind: AnyObject['kind'], id: string): readonly Change[] | undefined {
+    const change = this.#tables.apply(kind, id, undefined);
+    return change && [change];
+  }
+
+  #advance(changes: readonly Change[], revision: number): void {
+    this.#tables.revision = Math.max(this.#tables.revision, revision);
+    if (changes.length > 0) for (const listener of [...this.#listeners]) this.#call(listener, changes);
+    const due = this.#waiting.filter((waiter) => waiter.revision <= revision);
+    this.#waiting = this.#waiting.filter((waiter) => waiter.revision > revision);
+    for (const { resolve } of due) resolve();
+  }
+
+  #call(listener: (changes: readonly Change[]) => void, changes: readonly Change[]): void {
+    try {
+      listener(changes);
+    } catch (error) {
+      this.#deps.log.error('a listener of the store failed', { error: String(error) });
+    }
+  }
+
+  /** Resolves true once the view has reached the revision, false if it does not within `timeoutMs`. */
+  #caughtUp(revision: number, timeoutMs: number): Promise<boolean> {
+    if (this.#tables.revision >= revision) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const waiter = {
+        revision,
+        resolve: () => {
+          cancel();
+          resolve(this.#tables.revision >= revision);
+        },
+      };
+      const cancel = this.#deps.clock.after(timeoutMs, () => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
+        resolve(false);
+      });
+      this.#waiting.push(waiter);
+    });
+  }
+
+  /** A lost watch event must not last: compares what we hold with the log and repairs the difference. */
+  async #audit(at: number): Promise<void> {
+    this.#auditedAt = at;
+    const { entries, revision } = await this.#source.list(this.#abort.signal);
+    if (!(await this.#caughtUp(revision, catchUpMs))) return;
+    const wrong = entries.filter(({ key, version }) => {
+      const parsed = parseKey(key);
+      const held = parsed && this.#tables.get(parsed.kind, parsed.id);
+      return parsed && (held?.version ?? 0) < version;
+    });
+    if (wrong.length === 0) return;
+    this.#deps.log.error('the view differed from the store and was repaired', {
+      keys: wrong.map(({ key }) => key),
+    });
+    this.#advance(
+      wrong.flatMap((entry) => this.#applyEvent(entry) ?? []),
+      revision,
+    );
+  }
+}
+
+function compareOf(write: Write): Compare {
+  const { kind, id, version } = write.op === 'put' ? write.object : write;
+  return { key: keyOf(kind, id), version };
+}
+
+function operationOf(write: Write): Operation {
+  return write.op === 'put'
+    ? { op: 'put', key: keyOf(write.object.kind, write.object.id), value: encode(write.object) }
+    : { op: 'delete', key: keyOf(write.kind, write.id) };
+}
