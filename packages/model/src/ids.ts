@@ -15,7 +15,7 @@ const idLength = 12;
  */
 export function idFromBytes(bytes: Uint8Array): string {
   let id = '';
-  for (let i = 0; i < idLength; i++) id += alphabet[(bytes[i] ?? 0) % alphabet.length];
+  for (let i = 0; i < idLength; i++) id += alphabet.charAt((bytes[i] ?? 0) % alphabet.length);
   return id;
 }
 

@@ -126,6 +126,8 @@ export interface SlotRestarts {
   readonly lastAt: number;
   /** Task whose end was counted last, so that no end counts twice. */
   readonly lastTask: string;
+  /** Revision of that task: a new revision begins without the old one's failures. */
+  readonly revisionId: RevisionId;
 }
 
 export const defaultRestart: RestartPolicy = {

@@ -1,0 +1,98 @@
+import { expect } from 'vitest';
+import { isTerminal, type Task } from '@gantry/model/task';
+import type { Cluster } from '../../../../tests/support/clusters.ts';
+import { allocate } from './allocate.ts';
+import { nodeHealth } from './node-health.ts';
+import { reap } from './reap.ts';
+import { reconcilerContract } from './reconciler.contract.ts';
+import { schedule } from './schedule.ts';
+import { services } from './services/services.ts';
+
+const tasksOf = (before: Cluster): readonly Task[] =>
+  before.flatMap((object) => (object.kind === 'task' ? [object] : []));
+
+reconcilerContract(services, (view, before) => {
+  for (const service of view.all('service')) {
+    // Before its writes, ready tasks of slots that stay: none of the last ready one is stopped without another.
+    const old = tasksOf(before).filter((task) => task.serviceId === service.id);
+    const stopFirst = service.spec.ports.some(({ mode }) => mode === 'host');
+    if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
+    const { replicas } = service.spec.mode;
+    for (let slot = 1; slot <= replicas; slot++) {
+      const serving = (task: Task): boolean =>
+        task.slot === slot &&
+        task.desired === 'running' &&
+        task.status.ready &&
+        view.get('node', task.nodeId ?? '')?.state === 'ready';
+      const now = [...view.tasksOfService(service.id)];
+      if (old.some(serving)) expect(now.some(serving)).toBe(true);
+    }
+    const live = [...view.tasksOfService(service.id)].filter(
+      (t) => t.desired === 'running' && !isTerminal(t.status.state),
+    );
+    for (let slot = 1; slot <= replicas; slot++) {
+      const current = live.filter((task) => task.slot === slot && task.revisionId === service.revisionId);
+      // One besides those on a host that is being drained.
+      const staying = current.filter((task) => view.get('node', task.nodeId ?? '')?.availability !== 'drain');
+      expect(staying.length).toBeLessThanOrEqual(1);
+    }
+    expect(live.every((task) => task.slot >= 1 && task.slot <= replicas)).toBe(true);
+  }
+});
+
+reconcilerContract(allocate, (view) => {
+  const subnets = [...view.all('node')].map(({ subnet }) => subnet);
+  expect(subnets).not.toContain(undefined);
+  expect(new Set(subnets).size).toBe(subnets.length);
+  const vips = [...view.all('service')].map(({ vip }) => vip);
+  expect(vips).not.toContain(undefined);
+  expect(new Set(vips).size).toBe(vips.length);
+  for (const { publishedPorts } of view.all('service')) {
+    expect(publishedPorts?.every(({ published }) => published > 0)).toBe(true);
+  }
+});
+
+reconcilerContract(schedule, (view, before) => {
+  for (const node of view.all('node')) {
+    const placed = tasksOf(before).filter(
+      (task) => task.nodeId === undefined && view.get('task', task.id)?.nodeId === node.id,
+    );
+    if (placed.length === 0) continue;
+    expect(node.state).toBe('ready');
+    expect(node.availability).toBe('active');
+    const reserved = [...view.tasksOnNode(node.id)]
+      .filter((task) => !isTerminal(task.status.state))
+      .map((task) => view.get('revision', task.revisionId)?.container.reservations.cpuMillis ?? 0);
+    const asked = placed.some(
+      (task) => view.get('revision', task.revisionId)?.container.reservations.cpuMillis,
+    );
+    if (asked) expect(sum(reserved)).toBeLessThanOrEqual(node.description.cpuMillis);
+  }
+});
+
+reconcilerContract(nodeHealth, (view, before) => {
+  const nodes = [...view.all('node')];
+  const silent = nodes.filter(({ silentSince }) => silentSince !== undefined).length;
+  const wasDown = new Set(
+    before.flatMap((object) => (object.kind === 'node' && object.state === 'down' ? [object.id] : [])),
+  );
+  if (silent * 2 <= nodes.length) return;
+  expect(nodes.filter((node) => node.state === 'down' && !wasDown.has(node.id))).toEqual([]);
+});
+
+reconcilerContract(reap, (view, before) => {
+  for (const task of tasksOf(before)) {
+    if (task.desired === 'running') expect(view.get('task', task.id)).toBeDefined();
+    const node = view.get('node', task.nodeId ?? '');
+    const held = task.desired === 'remove' && node?.state === 'ready' && !isTerminal(task.status.state);
+    if (held) expect(view.get('task', task.id)).toBeDefined();
+  }
+  for (const service of view.all('service')) {
+    if (before.some(({ id }) => id === service.revisionId))
+      expect(view.get('revision', service.revisionId)).toBeDefined();
+  }
+});
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

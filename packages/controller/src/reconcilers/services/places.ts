@@ -1,0 +1,79 @@
+import { meets, parseConstraint } from '@gantry/model/constraint';
+import type { Node } from '@gantry/model/node';
+import type { Revision, Service } from '@gantry/model/service';
+import { isTerminal, type Task } from '@gantry/model/task';
+import type { View } from '../../store/store.ts';
+
+/** A place that a task fills: a slot of a replicated service, a node of a global one. */
+export interface Place {
+  /** The slot's number, or the node's id. */
+  readonly key: string;
+  readonly slot: number;
+  /** Given for a global service: its tasks are born with their node. */
+  readonly node?: Node;
+  readonly tasks: readonly Task[];
+}
+
+/** The places that should be filled, each with its tasks, and the tasks that fill none. */
+export function placesOf(
+  view: View,
+  service: Service,
+): { readonly wanted: readonly Place[]; readonly extra: readonly Task[] } {
+  const byPlace = new Map<string, Task[]>();
+  for (const task of view.tasksOfService(service.id)) {
+    const key = keyOf(task);
+    const tasks = byPlace.get(key);
+    if (tasks) tasks.push(task);
+    else byPlace.set(key, [task]);
+  }
+  const wanted = wantedPlaces(view, service).map((place) => {
+    const tasks = byPlace.get(place.key) ?? [];
+    byPlace.delete(place.key);
+    return { ...place, tasks };
+  });
+  return { wanted, extra: [...byPlace.values()].flat() };
+}
+
+function keyOf(task: Task): string {
+  return task.slot === 0 ? (task.nodeId ?? '') : String(task.slot);
+}
+
+function wantedPlaces(view: View, service: Service): readonly Omit<Place, 'tasks'>[] {
+  const { mode } = service.spec;
+  if (mode.kind === 'replicated') {
+    return Array.from({ length: mode.replicas }, (_, index) => ({ key: String(index + 1), slot: index + 1 }));
+  }
+  const revision = view.get('revision', service.revisionId);
+  return [...view.all('node')]
+    .filter((node) => fitsGlobal(view, service, node, revision))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map((node) => ({ key: node.id, slot: 0, node }));
+}
+
+/** A cordoned or silent host keeps the task it has; only a fit host gets a new one (see `mayFill`). */
+function fitsGlobal(view: View, service: Service, node: Node, revision: Revision | undefined): boolean {
+  if (node.availability === 'drain' || node.state === 'down' || !revision) return false;
+  const constraints = revision.constraints.map(parseConstraint);
+  if (!constraints.every((constraint) => typeof constraint !== 'string' && meets(node, constraint)))
+    return false;
+  return (
+    mayFill(node) ||
+    [...view.tasksOnNode(node.id)].some((task) => task.serviceId === service.id && isLive(task))
+  );
+}
+
+function mayFill(node: Node): boolean {
+  return node.state === 'ready' && node.availability === 'active' && node.subnet !== undefined;
+}
+
+/** Wanted and not ended. */
+export function isLive(task: Task): boolean {
+  return task.desired === 'running' && !isTerminal(task.status.state);
+}
+
+/** True if the task's host is down or gone: nobody can say that it still runs. */
+export function isLost(view: View, task: Task): boolean {
+  if (task.nodeId === undefined || isTerminal(task.status.state)) return false;
+  const node = view.get('node', task.nodeId);
+  return !node || node.state === 'down';
+}

@@ -1,0 +1,137 @@
+import { parseConstraint } from './constraint.ts';
+import { namePattern } from './ids.ts';
+import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
+
+/** What is wrong with one field of a spec. */
+export interface Problem {
+  /** Where, as in the spec: `ports.0.published`. */
+  readonly path: string;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** The most replicas a service may have; more is a typing error sooner than a wish. */
+export const maxReplicas = 10_000;
+
+/** Everything that is wrong with a spec, or nothing. */
+export function problemsOf(spec: ServiceSpec): readonly Problem[] {
+  return [
+    ...nameProblems(spec),
+    ...modeProblems(spec),
+    ...containerProblems(spec.container),
+    ...spec.ports.flatMap((port, index) => portProblems(port, `ports.${index}`)),
+    ...duplicatePorts(spec.ports),
+    ...spec.constraints.flatMap((text, index) => constraintProblems(text, `constraints.${index}`)),
+    ...restartProblems(spec),
+  ];
+}
+
+function nameProblems({ stack, name }: ServiceSpec): readonly Problem[] {
+  return Object.entries({ stack, name })
+    .filter(([, value]) => !namePattern.test(value))
+    .map(([path, value]) => ({
+      path,
+      message: `"${value}" is not a name: use lower-case letters, digits and dashes, at most 63, and begin and end with a letter or digit`,
+    }));
+}
+
+function modeProblems({ mode }: ServiceSpec): readonly Problem[] {
+  if (mode.kind === 'global' || isWhole(mode.replicas, 0, maxReplicas)) return [];
+  return [{ path: 'mode.replicas', message: `replicas must be a whole number from 0 to ${maxReplicas}` }];
+}
+
+function containerProblems(container: ContainerSpec): readonly Problem[] {
+  const problems: Problem[] = [];
+  const wrong = (path: string, message: string): void =>
+    void problems.push({ path: `container.${path}`, message });
+  if (!/^[^\s\0]+$/.test(container.image)) wrong('image', 'an image is needed, e.g. nginx:1.27');
+  for (const name of Object.keys(container.env)) {
+    if (name === '' || /[=\0]/.test(name)) wrong('env', `"${name}" is not a name of an environment variable`);
+  }
+  if (container.workingDir !== undefined && !isSafePath(container.workingDir)) {
+    wrong('workingDir', 'the working directory must be an absolute path, and not below /proc or /sys');
+  }
+  for (const target of container.tmpfs) {
+    if (!isSafePath(target))
+      wrong('tmpfs', `"${target}" must be an absolute path, and not below /proc, /sys or /dev`);
+  }
+  for (const name of [...container.capAdd, ...container.capDrop]) {
+    if (!/^(CAP_)?[A-Z][A-Z_]+$/.test(name))
+      wrong('capabilities', `"${name}" is not a capability, e.g. NET_BIND_SERVICE`);
+  }
+  if (
+    container.hostname !== undefined &&
+    !/^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/.test(container.hostname)
+  ) {
+    wrong('hostname', `"${container.hostname}" is not a host name`);
+  }
+  if (container.stopSignal !== undefined && !/^(SIG)?[A-Z0-9+-]+$/.test(container.stopSignal)) {
+    wrong('stopSignal', `"${container.stopSignal}" is not a signal, e.g. SIGTERM`);
+  }
+  if (!isWhole(container.stopGraceMs, 0, 86_400_000))
+    wrong('stopGraceMs', 'the stop grace period must be 0 to 24 h');
+  return [...problems, ...resourceProblems(container)];
+}
+
+/** CVE-2024-21626: a working directory in /proc/self/fd reached the host; targets below these are never wanted. */
+function isSafePath(path: string): boolean {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  return path.startsWith('/') && !parts.includes('..') && !['proc', 'sys'].includes(parts[0] ?? '');
+}
+
+function resourceProblems({ limits, reservations }: ContainerSpec): readonly Problem[] {
+  const names: readonly (keyof Resources)[] = ['cpuMillis', 'memoryBytes', 'pids'];
+  return names.flatMap((name): Problem[] => {
+    const [limit, reserved] = [limits[name], reservations[name]];
+    if (
+      [limit, reserved].some((value) => value !== undefined && !isWhole(value, 1, Number.MAX_SAFE_INTEGER))
+    ) {
+      return [{ path: `container.limits.${name}`, message: `${name} must be a whole number above 0` }];
+    }
+    if (limit === undefined || reserved === undefined || reserved <= limit) return [];
+    return [
+      { path: `container.reservations.${name}`, message: `the reservation of ${name} is above its limit` },
+    ];
+  });
+}
+
+function portProblems(port: PortSpec, path: string): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (!isWhole(port.target, 1, 65_535)) {
+    problems.push({ path: `${path}.target`, message: 'the port in the container must be 1 to 65535' });
+  }
+  if (!isWhole(port.published, 0, 65_535)) {
+    problems.push({
+      path: `${path}.published`,
+      message: 'the published port must be 1 to 65535, or 0 to have one chosen',
+    });
+  }
+  return problems;
+}
+
+function duplicatePorts(ports: readonly PortSpec[]): readonly Problem[] {
+  const seen = new Set<string>();
+  return ports.flatMap((port, index): Problem[] => {
+    const key = `${port.published}/${port.protocol} ${port.hostIp ?? ''}`;
+    const again = port.published !== 0 && seen.has(key);
+    seen.add(key);
+    return again
+      ? [{ path: `ports.${index}`, message: `port ${port.published}/${port.protocol} is published twice` }]
+      : [];
+  });
+}
+
+function constraintProblems(text: string, path: string): readonly Problem[] {
+  const parsed = parseConstraint(text);
+  return typeof parsed === 'string' ? [{ path, message: parsed }] : [];
+}
+
+function restartProblems({ restart }: ServiceSpec): readonly Problem[] {
+  const values = [restart.delayMs, restart.maxDelayMs, restart.windowMs];
+  if (values.every((value) => isWhole(value, 0, 86_400_000))) return [];
+  return [{ path: 'restart', message: 'delays and windows of the restart policy must be 0 to 24 h' }];
+}
+
+function isWhole(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}

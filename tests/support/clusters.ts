@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import type { Node } from '@gantry/model/node';
+import type { AnyObject } from '@gantry/model/objects';
+import type { Revision, Service } from '@gantry/model/service';
+import { isTerminal, taskStates, type Task } from '@gantry/model/task';
+import { aContainer, aNode, aRevision, aService, aSpec, aTask, noon } from './builders.ts';
+
+/** Random clusters: a few nodes, services and revisions with few ids, so that things meet. */
+export type Cluster = readonly AnyObject[];
+
+const nodeIds = ['n1', 'n2', 'n3', 'n4'];
+const serviceIds = ['s1', 's2', 's3'];
+const moment = fc.integer({ min: noon - 700_000, max: noon });
+
+function nodeOf(id: string, index: number): fc.Arbitrary<Node> {
+  return fc
+    .record({
+      state: fc.constantFrom('ready', 'ready', 'unknown', 'down' as const),
+      availability: fc.constantFrom('active', 'active', 'pause', 'drain' as const),
+      silent: fc.option(fc.constantFrom(noon - 60_000, noon - 2_000), { nil: undefined }),
+      hasSubnet: fc.boolean(),
+      disk: fc.constantFrom('ssd', 'hdd'),
+      cpuMillis: fc.constantFrom(1_000, 4_000),
+    })
+    .map(({ state, availability, silent, hasSubnet, disk, cpuMillis }) => {
+      const { subnet: _subnet, ...node } = aNode({ id, name: id, state, availability, labels: { disk } });
+      return {
+        ...node,
+        description: { ...node.description, cpuMillis },
+        ...(silent !== undefined && { silentSince: silent }),
+        ...(hasSubnet && { subnet: `10.210.${index + 1}.0/24` }),
+      };
+    });
+}
+
+function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
+  const one = (number: number): fc.Arbitrary<Revision> =>
+    fc
+      .record({ cpuMillis: fc.constantFrom(0, 500, 3_000), ssd: fc.boolean(), port: fc.boolean() })
+      .map((pick) =>
+        aRevision({
+          id: `${serviceId}-r${number}`,
+          serviceId,
+          number,
+          container: aContainer(pick.cpuMillis > 0 ? { reservations: { cpuMillis: pick.cpuMillis } } : {}),
+          constraints: pick.ssd ? ['node.labels.disk==ssd'] : [],
+          ports: pick.port ? [{ target: 80, published: 8080, protocol: 'tcp', mode: 'host' }] : [],
+        }),
+      );
+  return fc.tuple(one(1), one(2));
+}
+
+function serviceOf(id: string): fc.Arbitrary<Service> {
+  return fc
+    .record({
+      replicas: fc.nat({ max: 4 }),
+      global: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+      revision: fc.constantFrom('r1', 'r2'),
+      removing: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+      condition: fc.constantFrom('any', 'any', 'on-failure', 'none' as const),
+      hostPort: fc.boolean(),
+      vip: fc.option(fc.constantFrom('10.211.0.1', '10.211.0.9'), { nil: undefined }),
+    })
+    .map((pick) => {
+      const spec = aSpec({
+        name: id,
+        mode: pick.global ? { kind: 'global' } : { kind: 'replicated', replicas: pick.replicas },
+        restart: { condition: pick.condition, delayMs: 1_000, maxDelayMs: 60_000, windowMs: 600_000 },
+        ports: [{ target: 80, published: pick.hostPort ? 8080 : 0, protocol: 'tcp', mode: pick.hostPort ? 'host' : 'ingress' }],
+      }); // prettier-ignore
+      const service = aService({ id, spec, revisionId: `${id}-${pick.revision}`, removing: pick.removing });
+      // Two services never share a virtual address to begin with.
+      return { ...service, ...(pick.vip !== undefined && { vip: `${pick.vip}${id.slice(1)}` }) };
+    });
+}
+
+function taskOf(id: string): fc.Arbitrary<Task> {
+  return fc
+    .record({
+      serviceId: fc.constantFrom(...serviceIds),
+      slot: fc.nat({ max: 5 }),
+      revision: fc.constantFrom('r1', 'r2'),
+      desired: fc.constantFrom('running', 'running', 'running', 'shutdown', 'remove' as const),
+      state: fc.constantFrom(...taskStates),
+      node: fc.constantFrom(...nodeIds, 'gone'),
+      ready: fc.boolean(),
+      createdAt: moment,
+    })
+    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt }) => {
+      const placed = !['new', 'pending'].includes(state) || slot === 0;
+      return aTask({
+        id,
+        serviceId,
+        slot,
+        revisionId: `${serviceId}-${revision}`,
+        desired,
+        ...(placed && { nodeId: node }),
+        status: {
+          state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,
+          at: createdAt,
+          reason: 'by chance',
+          ready: ready && state === 'running' && !isTerminal(state),
+        },
+        createdAt,
+      });
+    });
+}
+
+export const clusters: fc.Arbitrary<Cluster> = fc
+  .tuple(
+    fc.subarray(nodeIds).chain((ids) => fc.tuple(...ids.map((id) => nodeOf(id, nodeIds.indexOf(id))))),
+    fc.subarray(serviceIds).chain((ids) => fc.tuple(...ids.map(serviceOf))),
+    fc.tuple(...serviceIds.map(revisionsOf)),
+    fc
+      .nat({ max: 10 })
+      .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => taskOf(`t${index}`)))),
+  )
+  .map(([nodes, services, revisions, tasks]) => [...nodes, ...services, ...revisions.flat(), ...tasks]);
