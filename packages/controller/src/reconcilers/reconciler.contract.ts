@@ -16,7 +16,7 @@ export function applyWrites(view: Tables, writes: readonly Write[]): readonly Ch
         ? view.apply(write.object.kind, write.object.id, {
             ...write.object,
             version: view.revision,
-          } as AnyObject)
+          })
         : view.apply(write.kind, write.id, undefined);
     return change ?? [];
   });
@@ -117,8 +117,11 @@ function randomWrite(view: Tables, cluster: Cluster, other: Cluster, pick: numbe
   const twin = other.find(({ kind, id }) => kind === victim?.kind && id === victim.id);
   if (!victim) return [];
   const { version } = view.get(victim.kind, victim.id) ?? { version: 0 };
-  // A task never changes its service.
-  const moved = twin?.kind === 'task' && victim.kind === 'task' && twin.serviceId !== victim.serviceId;
+  // A task never changes its service, nor its node once it has one.
+  const moved =
+    twin?.kind === 'task' &&
+    victim.kind === 'task' &&
+    (twin.serviceId !== victim.serviceId || (victim.nodeId ?? twin.nodeId) !== twin.nodeId);
   if (!twin || moved) return [{ op: 'delete', kind: victim.kind, id: victim.id, version }];
   return [{ op: 'put', object: { ...twin, version } }];
 }
