@@ -1,0 +1,106 @@
+import type { Clock } from '@gantry/kit/clock';
+import { GantryError } from '@gantry/kit/errors';
+import type {
+  ContainerExit,
+  ContainerPlan,
+  ContainerState,
+  ContainerUsage,
+  ProcessIdentity,
+  Runtime,
+} from './runtime.ts';
+
+/** What happens to containers of the fake runtime, read from their argv. */
+export type FakeScript = (plan: ContainerPlan) => {
+  /** Fails to start with these words. */
+  readonly fails?: string;
+  /** Ends by itself after this long. */
+  readonly exitsAfterMs?: number;
+  readonly exitCode?: number;
+  /** Takes this long to start. */
+  readonly startMs?: number;
+};
+
+interface FakeContainer {
+  readonly process: ProcessIdentity;
+  exit?: ContainerExit;
+}
+
+/** Containers that outlive an agent, as on a real host: hand the same host to a second runtime. */
+export class FakeHost {
+  readonly containers = new Map<string, FakeContainer>();
+  /** How often each id was started: never more than once. */
+  readonly starts = new Map<string, number>();
+  nextPid = 1_000;
+}
+
+/** The runtime in memory, with scripted containers: for unit tests, the simulator and hollow nodes. */
+export class FakeRuntime implements Runtime {
+  readonly #clock: Clock;
+  readonly #host: FakeHost;
+  readonly #script: FakeScript;
+  readonly #listeners = new Set<(id: string, exit: ContainerExit) => void>();
+  #closed = false;
+
+  constructor(clock: Clock, host = new FakeHost(), script: FakeScript = () => ({})) {
+    this.#clock = clock;
+    this.#host = host;
+    this.#script = script;
+  }
+
+  list(): Promise<ReadonlyMap<string, ContainerState>> {
+    const states = [...this.#host.containers].map(([id, { process, exit }]): [string, ContainerState] => [
+      id,
+      exit ? { state: 'stopped', exit } : { state: 'running', process },
+    ]);
+    return Promise.resolve(new Map(states));
+  }
+
+  async run(plan: ContainerPlan): Promise<ProcessIdentity> {
+    const known = this.#host.containers.get(plan.id);
+    if (known && !known.exit) return known.process;
+    const { fails, exitsAfterMs, exitCode = 0, startMs } = this.#script(plan);
+    if (startMs !== undefined) await new Promise<void>((resolve) => this.#clock.after(startMs, resolve));
+    if (fails !== undefined) throw new GantryError('invalid', fails);
+    if (this.#closed) return new Promise(() => undefined); // the agent is gone: nobody hears the answer
+    const process = { pid: this.#host.nextPid++, startTime: String(this.#clock.now()), bootId: 'fake' };
+    this.#host.containers.set(plan.id, { process });
+    this.#host.starts.set(plan.id, (this.#host.starts.get(plan.id) ?? 0) + 1);
+    if (exitsAfterMs !== undefined) this.#clock.after(exitsAfterMs, () => this.end(plan.id, exitCode));
+    return process;
+  }
+
+  /** The container's process ends, as by itself. */
+  end(id: string, exitCode: number, more: Partial<ContainerExit> = {}): void {
+    const container = this.#host.containers.get(id);
+    if (!container || container.exit) return;
+    const exit = { exitCode, oom: false, at: this.#clock.now(), ...more };
+    container.exit = exit;
+    for (const listener of this.#listeners) listener(id, exit);
+  }
+
+  signal(id: string, signal: string): Promise<void> {
+    this.end(id, signal === 'SIGKILL' ? 137 : 143);
+    return Promise.resolve();
+  }
+
+  delete(id: string): Promise<void> {
+    this.#host.containers.delete(id);
+    return Promise.resolve();
+  }
+
+  usage(id: string): Promise<ContainerUsage | undefined> {
+    const running = this.#host.containers.has(id);
+    return Promise.resolve(running ? { cpuMicros: 0, memoryBytes: 1 << 20, pids: 1 } : undefined);
+  }
+
+  onExit(listener: (id: string, exit: ContainerExit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import type { Exec } from '@gantry/kit/exec';
+import { GantryError } from '@gantry/kit/errors';
+import type { ContainerPaths, Layout } from './layout.ts';
+import { explainCreateFailure } from './explain.ts';
+
+/** Creating a container takes tens of ms; a runc that hangs must not hang its task, ms. */
+const createTimeoutMs = 20_000;
+
+export interface MonitorDeps {
+  readonly exec: Exec;
+  readonly layout: Layout;
+  readonly runc: string;
+  readonly conmon: string;
+}
+
+/**
+ * Starts conmon for a container whose bundle is ready; it creates the container with runc and stays as its monitor.
+ * Resolves with the pid of the container's first process, which waits to be started. Throws what runc said, in words.
+ */
+export async function createUnderMonitor(deps: MonitorDeps, id: string, logPath: string): Promise<number> {
+  const paths = deps.layout.of(id);
+  await makeFifo(deps.exec, paths.alive);
+  // Read and write, so that opening does not wait; conmon inherits it and holds it for life.
+  const alive = await open(paths.alive, constants.O_RDWR | constants.O_NONBLOCK);
+  try {
+    return await startConmon(deps, id, paths, logPath, alive.fd);
+  } finally {
+    await alive.close();
+  }
+}
+
+async function makeFifo(exec: Exec, path: string): Promise<void> {
+  const result = await exec(['mkfifo', '-m', '600', path]);
+  if (result.code !== 0 && !result.stderr.includes('File exists')) {
+    throw new GantryError('internal', `cannot make ${path}: ${result.stderr.trim()}`);
+  }
+}
+
+function startConmon(
+  deps: MonitorDeps,
+  id: string,
+  paths: ContainerPaths,
+  logPath: string,
+  aliveFd: number,
+): Promise<number> {
+  const argv = [
+    '--cid', id, '--cuuid', id, '--name', id, '--runtime', deps.runc, '--runtime-arg', `--root=${deps.layout.runcRoot}`,
+    '--bundle', paths.bundle, '--container-pidfile', paths.pidFile, '--conmon-pidfile', paths.monitorPidFile,
+    '--log-path', `k8s-file:${logPath}`, '--exit-dir', deps.layout.exits, '--persist-dir', paths.bundle,
+    '--full-attach', '--no-sync-log',
+  ]; // prettier-ignore
+  return new Promise((resolve, reject) => {
+    const child = spawn(deps.conmon, argv, {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', aliveFd],
+      cwd: paths.bundle, // conmon writes its oom file where it stands
+      detached: true,
+      env: { PATH: process.env['PATH'], _OCI_SYNCPIPE: '3' },
+    });
+    const sync = child.stdio[3];
+    let said = '';
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(
+        new GantryError('timeout', 'the container was not created in time', {
+          hint: 'is the disk slow or full?',
+        }),
+      );
+    }, createTimeoutMs);
+    child.once('error', (cause) => {
+      clearTimeout(timer);
+      reject(new GantryError('internal', `cannot start conmon: ${cause.message}`, { cause }));
+    });
+    if (!sync || !('on' in sync)) return;
+    sync.on('error', () => undefined);
+    sync.on('data', (chunk: Buffer) => {
+      said += chunk.toString('utf8');
+      const answer = parseAnswer(said);
+      if (!answer) return;
+      clearTimeout(timer);
+      sync.removeAllListeners('data');
+      sync.removeAllListeners('close');
+      if (answer.pid > 0) resolve(answer.pid);
+      else reject(explainCreateFailure(answer.message ?? ''));
+    });
+    sync.once('close', () => {
+      clearTimeout(timer);
+      reject(
+        new GantryError('internal', 'conmon ended without a word', { hint: 'see the log of the agent' }),
+      );
+    });
+    child.unref();
+  });
+}
+
+function parseAnswer(text: string): { readonly pid: number; readonly message?: string } | undefined {
+  const line = text.slice(0, text.indexOf('\n') + 1);
+  if (line === '') return undefined;
+  try {
+    return JSON.parse(line) as { pid: number; message?: string };
+  } catch {
+    return { pid: -1, message: line };
+  }
+}
+
+/** The pid that a pid file holds, or undefined. */
+export async function readPid(file: string): Promise<number | undefined> {
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  return pid > 0 ? pid : undefined;
+}
