@@ -37,3 +37,9 @@ export interface Images {
 
 /** Fetches one blob of an image that was loaded into the controller, as bytes. Implemented by the link. */
 export type FetchBlob = (digest: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** The ids of a user as named in an image; throws `invalid` in words if the image does not know it. */
+export type UserLookup = (
+  rootfs: string,
+  user: string,
+) => Promise<{ readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] }>;

@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { GantryError } from '@gantry/kit/errors';
+
+export interface AgentConfig {
+  /** `HOST:PORT` of each controller. */
+  readonly controllers: readonly string[];
+  readonly name: string;
+  /** This host's address among the hosts; absent: the source address of the way to the controller. */
+  readonly address?: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly cgroupParent: string;
+  readonly insecureRegistries: readonly string[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+/** The agent's configuration from its flags; throws `invalid` with everything that is wrong at once. */
+export function readConfig(argv: readonly string[], hostname: string): AgentConfig {
+  const { values } = parse(argv);
+  const problems: string[] = [];
+  const controllers = values.controller ?? ['127.0.0.1:7443'];
+  for (const address of controllers) {
+    if (!/^[^:\s]+:\d{1,5}$/.test(address)) problems.push(`--controller ${address}: write HOST:PORT`);
+  }
+  const name = values.name ?? hostname;
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(name))
+    problems.push(`--name ${name}: letters, digits and dashes`);
+  const logLevel = levels.find((level) => level === (values['log-level'] ?? 'info'));
+  if (!logLevel) problems.push(`--log-level ${String(values['log-level'])}: one of ${levels.join(', ')}`);
+  const cgroupParent = values['cgroup-parent'] ?? 'gantry';
+  if (!/^[A-Za-z0-9_-]+$/.test(cgroupParent))
+    problems.push(`--cgroup-parent ${cgroupParent}: letters, digits and dashes`);
+  if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
+  return {
+    controllers,
+    name: name.toLowerCase(),
+    ...(values.address !== undefined && { address: values.address }),
+    stateDir: values['state-dir'] ?? '/var/lib/gantry/agent',
+    runDir: values['run-dir'] ?? '/run/gantry',
+    cgroupParent,
+    insecureRegistries: values['insecure-registry'] ?? [],
+    logLevel: logLevel ?? 'info',
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        controller: { type: 'string', multiple: true },
+        name: { type: 'string' },
+        address: { type: 'string' },
+        'state-dir': { type: 'string' },
+        'run-dir': { type: 'string' },
+        'cgroup-parent': { type: 'string' },
+        'insecure-registry': { type: 'string', multiple: true },
+        'log-level': { type: 'string' },
+      },
+    });
+  } catch (cause) {
+    throw new GantryError('invalid', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

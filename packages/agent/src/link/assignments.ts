@@ -1,0 +1,61 @@
+import type {
+  EndpointAssignment,
+  NodeAssignments,
+  PeerAssignment,
+  TaskAssignment,
+} from '@gantry/model/assignment';
+import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import * as toModel from '@gantry/proto/to-model';
+
+/** Follows an assignments stream: a complete set, then numbered changes. */
+export class AssignmentsBook {
+  #sequence = 0;
+  #subnet: string | undefined;
+  #tasks = new Map<string, TaskAssignment>();
+  #peers = new Map<string, PeerAssignment>();
+  #endpoints = new Map<string, EndpointAssignment>();
+
+  /** The set after this message; undefined if one was missed, and the stream must be opened anew. */
+  take(message: AssignmentsMessage): NodeAssignments | undefined {
+    if (message.complete) this.#clear();
+    else if (message.sequence !== this.#sequence + 1) return undefined;
+    this.#sequence = message.sequence;
+    if (message.subnet !== undefined) this.#subnet = message.subnet;
+    update(
+      this.#tasks,
+      message.tasks.map(toModel.taskAssignment),
+      ({ taskId }) => taskId,
+      message.removedTasks,
+    );
+    update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);
+    update(
+      this.#endpoints,
+      message.endpoints.map(toModel.endpoint),
+      ({ serviceId }) => serviceId,
+      message.removedEndpoints,
+    );
+    return {
+      ...(this.#subnet !== undefined && { subnet: this.#subnet }),
+      tasks: this.#tasks,
+      peers: this.#peers,
+      endpoints: this.#endpoints,
+    };
+  }
+
+  #clear(): void {
+    this.#subnet = undefined;
+    this.#tasks = new Map();
+    this.#peers = new Map();
+    this.#endpoints = new Map();
+  }
+}
+
+function update<T>(
+  map: Map<string, T>,
+  put: readonly T[],
+  keyOf: (item: T) => string,
+  removed: readonly string[],
+): void {
+  for (const key of removed) map.delete(key);
+  for (const item of put) map.set(keyOf(item), item);
+}

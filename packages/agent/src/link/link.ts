@@ -1,0 +1,180 @@
+import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { backoffMs, jitter } from '@gantry/kit/backoff';
+import { sleep, type Clock } from '@gantry/kit/clock';
+import type { Logger } from '@gantry/kit/log';
+import type { NodeAssignments } from '@gantry/model/assignment';
+import type { NodeDescription } from '@gantry/model/node';
+import type { TaskStatus } from '@gantry/model/task';
+import type {
+  AgentGatewayClient,
+  AssignmentsMessage,
+  RegisterResponse,
+} from '@gantry/proto/gen/gantry/v1/agent';
+import * as fromModel from '@gantry/proto/from-model';
+import type { Logs } from '../logs/logs.ts';
+import { AssignmentsBook } from './assignments.ts';
+import { unary } from './call.ts';
+import { Relay } from './relay.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface LinkDeps {
+  /** A client of each controller, tried in turn. */
+  readonly clients: readonly AgentGatewayClient[];
+  readonly nodeId: string;
+  readonly name: string;
+  readonly description: NodeDescription;
+  readonly reporter: Reporter;
+  readonly logs: Logs;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly onAssignments: (assignments: NodeAssignments) => void;
+  readonly onSession: (session: RegisterResponse, client: AgentGatewayClient) => void;
+  readonly statuses: () => ReadonlyMap<string, TaskStatus>;
+}
+
+/** Deadline of register, heartbeat and report, ms. */
+const callMs = 5_000;
+
+/**
+ * The agent's side of the wire: closed → connecting → ready, for ever. A session that fails in any part (a heartbeat, a
+ * stream, a gap) ends whole, and a new one begins; what was assigned stays in force meanwhile.
+ */
+export class Link {
+  readonly #deps: LinkDeps;
+  readonly #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(deps: LinkDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clients, clock, log, random } = this.#deps;
+    let failures = 0;
+    for (let turn = 0; !this.#closed(); turn++) {
+      const client = clients[turn % clients.length];
+      if (!client) throw new Error('an agent needs a controller');
+      const started = clock.monotonic();
+      const why = await this.#session(client).catch((error: unknown) => errorText(error));
+      if (this.#closed()) return;
+      failures = clock.monotonic() - started > 10_000 ? 1 : failures + 1;
+      const delay = jitter(backoffMs(failures, 100, 2_000), random());
+      log.warn('no session with the controller, trying again', { why, failures, delay });
+      await sleep(clock, delay, this.#abort.signal);
+    }
+  }
+
+  #closed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** One session, from register to its end; answers or throws why it ended. */
+  async #session(client: AgentGatewayClient): Promise<string> {
+    const { nodeId, name, description, clock, log, reporter } = this.#deps;
+    const registration = { nodeId, name, description: fromModel.nodeDescription(description) };
+    const session = await unary(client.register.bind(client), registration, callMs);
+    log.info('registered with the controller', { session: session.sessionId });
+    const ends = new Ends();
+    const stop = (): void => ends.end('the agent ends');
+    this.#abort.signal.addEventListener('abort', stop, { once: true });
+    const streams = [this.#follow(client, session, ends), this.#relay(client, session, ends)];
+    const stopBeating = beat(client, session, clock, ends);
+    this.#deps.onSession(session, client);
+    reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
+    const why = await ends.ended;
+    this.#abort.signal.removeEventListener('abort', stop);
+    reporter.disconnected();
+    stopBeating();
+    for (const close of streams) close();
+    return why;
+  }
+
+  #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {
+    const book = new AssignmentsBook();
+    const stream = client.assignments({ sessionId: session.sessionId });
+    hearEnd(stream, ends, 'assignments');
+    stream.on('data', (message: AssignmentsMessage) => {
+      const assignments = book.take(message);
+      if (assignments) this.#deps.onAssignments(assignments);
+      else ends.end('a change of the assignments was missed');
+    });
+    return () => stream.cancel();
+  }
+
+  #relay(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {
+    const stream = client.relay();
+    hearEnd(stream, ends, 'relay');
+    stream.write({ body: { $case: 'hello', value: { sessionId: session.sessionId } } });
+    const relay = new Relay(stream, this.#deps.logs);
+    return () => {
+      relay.close();
+      stream.cancel();
+    };
+  }
+
+  async #report(
+    client: AgentGatewayClient,
+    session: RegisterResponse,
+    statuses: ReadonlyMap<string, TaskStatus>,
+    ends: Ends,
+  ): Promise<readonly string[]> {
+    const reports = [...statuses].map(([taskId, status]) => ({
+      taskId,
+      status: fromModel.taskStatus(status),
+    }));
+    try {
+      const answer = await unary(
+        client.report.bind(client),
+        { sessionId: session.sessionId, reports },
+        callMs,
+      );
+      return answer.unknownTasks;
+    } catch (error) {
+      ends.end(`a report failed: ${errorText(error)}`);
+      throw error;
+    }
+  }
+}
+
+/** Sends a heartbeat each period; one that fails ends the session. Answers with the way to stop. */
+function beat(client: AgentGatewayClient, session: RegisterResponse, clock: Clock, ends: Ends): () => void {
+  let cancel: () => void = () => undefined;
+  const once = (): void => {
+    unary(client.heartbeat.bind(client), { sessionId: session.sessionId }, callMs).then(
+      () => (cancel = clock.after(session.heartbeatMs, once)),
+      (error: unknown) => ends.end(`a heartbeat failed: ${errorText(error)}`),
+    );
+  };
+  cancel = clock.after(session.heartbeatMs, once);
+  return () => {
+    cancel();
+    cancel = () => undefined;
+  };
+}
+
+/** The first reason why a session ended. */
+class Ends {
+  end!: (why: string) => void;
+  readonly ended = new Promise<string>((resolve) => (this.end = resolve));
+}
+
+function hearEnd(stream: Pick<ClientReadableStream<unknown>, 'on'>, ends: Ends, what: string): void {
+  stream.on('error', (error: ServiceError) =>
+    ends.end(`the ${what} stream failed: ${error.details || error.message}`),
+  );
+  stream.on('end', () => ends.end(`the ${what} stream ended`));
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

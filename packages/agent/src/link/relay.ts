@@ -1,0 +1,68 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { RelayDown, RelayOpenLogs, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
+import type { Logs, LogQuery } from '../logs/logs.ts';
+
+/** Answers the controller's orders for live streams on one call; ends with it. */
+export class Relay {
+  readonly #stream: ClientDuplexStream<RelayUp, RelayDown>;
+  readonly #logs: Logs;
+  readonly #open = new Map<string, AbortController>();
+
+  constructor(stream: ClientDuplexStream<RelayUp, RelayDown>, logs: Logs) {
+    this.#stream = stream;
+    this.#logs = logs;
+    stream.on('data', (order: RelayDown) => this.#take(order));
+  }
+
+  close(): void {
+    for (const abort of this.#open.values()) abort.abort();
+    this.#open.clear();
+  }
+
+  #take({ body }: RelayDown): void {
+    switch (body?.$case) {
+      case 'openLogs':
+        void this.#sendLogs(body.value);
+        return;
+      case 'cancel':
+        this.#open.get(body.value.streamId)?.abort();
+        this.#open.delete(body.value.streamId);
+        return;
+      case undefined:
+        return;
+    }
+  }
+
+  async #sendLogs({ streamId, taskId, options }: RelayOpenLogs): Promise<void> {
+    const abort = new AbortController();
+    this.#open.set(streamId, abort);
+    const query: LogQuery = {
+      follow: options?.follow ?? false,
+      ...(options?.tail !== undefined && { tail: options.tail }),
+      ...(options?.since !== undefined && { since: options.since }),
+    };
+    let error = '';
+    try {
+      for await (const lines of this.#logs.read(taskId, query, abort.signal)) {
+        const wire = lines.map(({ at, stream, text }) => ({ taskId, at, stream, text: Buffer.from(text) }));
+        await this.#write({ body: { $case: 'logLines', value: { streamId, lines: wire } } });
+      }
+    } catch (cause) {
+      error = cause instanceof Error ? cause.message : String(cause);
+    }
+    this.#open.delete(streamId);
+    if (!abort.signal.aborted) await this.#write({ body: { $case: 'end', value: { streamId, error } } });
+  }
+
+  /** Waits while the wire is full: a slow reader slows the reading of the file, and fills no memory. */
+  #write(message: RelayUp): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stream.write(message) || this.#stream.destroyed) return resolve();
+      const done = (): void => {
+        this.#stream.off('drain', done).off('close', done).off('error', done);
+        resolve();
+      };
+      this.#stream.on('drain', done).on('close', done).on('error', done);
+    });
+  }
+}

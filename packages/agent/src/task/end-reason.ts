@@ -1,0 +1,44 @@
+import type { Resources } from '@gantry/model/service';
+import type { TaskStatus } from '@gantry/model/task';
+import type { ContainerExit } from '../runtime/runtime.ts';
+
+/** How a container's end reads: its state and one sentence. `wanted`: it was told to stop. */
+export function endOf(
+  exit: ContainerExit | undefined,
+  wanted: boolean,
+  limits: Resources,
+): Pick<TaskStatus, 'state' | 'reason' | 'exitCode' | 'oom'> {
+  const code = exit?.exitCode !== undefined && { exitCode: exit.exitCode };
+  if (wanted) return { state: 'shutdown', reason: 'stopped as asked', ...code };
+  if (!exit) return { state: 'failed', reason: 'it ended, and nothing tells how' };
+  if (exit.oom)
+    return { state: 'failed', reason: `killed: out of memory${limitOf(limits)}`, oom: true, ...code };
+  if (exit.note !== undefined) return { state: 'failed', reason: exit.note, ...code };
+  if (exit.exitCode === 0) return { state: 'complete', reason: 'ended with exit code 0', exitCode: 0 };
+  return { state: 'failed', reason: reasonOf(exit.exitCode ?? -1), ...code };
+}
+
+function reasonOf(exitCode: number): string {
+  const signal = signals[exitCode - 128];
+  return signal === undefined
+    ? `ended with exit code ${exitCode}`
+    : `ended by ${signal} (exit code ${exitCode})`;
+}
+
+function limitOf({ memoryBytes }: Resources): string {
+  return memoryBytes === undefined ? '' : ` (limit ${Math.round(memoryBytes / 2 ** 20)} MiB)`;
+}
+
+const signals: Readonly<Record<number, string>> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  4: 'SIGILL',
+  6: 'SIGABRT',
+  7: 'SIGBUS',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  15: 'SIGTERM',
+};

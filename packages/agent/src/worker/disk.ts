@@ -1,0 +1,90 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Logger } from '@gantry/kit/log';
+import type { TaskRecord } from '../task/runner.ts';
+
+/** Version of the files' form; what is newer is left alone. */
+const schemaVersion = 1;
+
+/** What an agent keeps between its lives: its id, a record per task, what it last knew of the cluster. */
+export class Disk {
+  readonly #dir: string;
+  readonly #log: Logger;
+
+  constructor(stateDir: string, log: Logger) {
+    this.#dir = stateDir;
+    this.#log = log;
+  }
+
+  async open(): Promise<void> {
+    for (const dir of [this.#dir, this.#tasks]) await mkdir(dir, { recursive: true, mode: 0o711 });
+  }
+
+  /** The id of this node: made once, by `make`, and kept. */
+  async nodeId(make: () => string): Promise<string> {
+    const file = join(this.#dir, 'node-id');
+    const known = (await readFile(file, 'utf8').catch(() => '')).trim();
+    if (/^[0-9a-z]{12}$/.test(known)) return known;
+    const id = make();
+    await writeAtomically(file, `${id}\n`);
+    return id;
+  }
+
+  /** Every readable record. A file that cannot be read is put aside, with words, and harms no other task. */
+  async records(): Promise<readonly TaskRecord[]> {
+    const names = (await readdir(this.#tasks)).filter((name) => name.endsWith('.json'));
+    const records = await Promise.all(names.map((name) => this.#record(name)));
+    return records.flatMap((record) => record ?? []);
+  }
+
+  async #record(name: string): Promise<TaskRecord | undefined> {
+    const file = join(this.#tasks, name);
+    try {
+      const { schema, ...record } = JSON.parse(await readFile(file, 'utf8')) as TaskRecord & {
+        schema: number;
+      };
+      if (schema > schemaVersion) throw new Error(`it has schema ${schema}, newer than this agent knows`);
+      if (`${record.assignment.taskId}.json` !== name) throw new Error('it is of another task');
+      return record;
+    } catch (error) {
+      const aside = join(this.#dir, 'quarantine', basename(name));
+      this.#log.error('a task file cannot be read and was put aside', { file, aside, error: String(error) });
+      await mkdir(join(this.#dir, 'quarantine'), { recursive: true });
+      await rename(file, aside);
+      return undefined;
+    }
+  }
+
+  save(record: TaskRecord): Promise<void> {
+    const file = join(this.#tasks, `${record.assignment.taskId}.json`);
+    return writeAtomically(file, JSON.stringify({ schema: schemaVersion, ...record }));
+  }
+
+  async remove(taskId: string): Promise<void> {
+    await rm(join(this.#tasks, `${taskId}.json`), { force: true });
+  }
+
+  /** Any small value kept by name, e.g. what the network last looked like. Undefined if it was never kept. */
+  async load<T>(name: string): Promise<T | undefined> {
+    try {
+      return JSON.parse(await readFile(join(this.#dir, `${name}.json`), 'utf8')) as T;
+    } catch {
+      return undefined;
+    }
+  }
+
+  keep(name: string, value: unknown): Promise<void> {
+    return writeAtomically(join(this.#dir, `${name}.json`), JSON.stringify(value));
+  }
+
+  get #tasks(): string {
+    return join(this.#dir, 'tasks');
+  }
+}
+
+/** Whole or not at all, for a reader and after a crash of this process. */
+async function writeAtomically(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await rename(temporary, file);
+}

@@ -1,0 +1,178 @@
+import type { Logger } from '@gantry/kit/log';
+import type { NodeAssignments, TaskAssignment } from '@gantry/model/assignment';
+import type { TaskStatus } from '@gantry/model/task';
+import type { Logs } from '../logs/logs.ts';
+import type { Network, NetworkState } from '../network/network.ts';
+import type { ContainerState } from '../runtime/runtime.ts';
+import { Runner, type RunnerDeps, type TaskRecord } from '../task/runner.ts';
+import type { Disk } from './disk.ts';
+import { leftovers, planWork } from './plan.ts';
+import { createSlots } from './slots.ts';
+
+export interface WorkerDeps extends Omit<RunnerDeps, 'slot' | 'save'> {
+  readonly disk: Disk;
+  readonly logs: Logs;
+  /** This host's address among the hosts. */
+  readonly address: string;
+}
+
+/** Containers that are started at once: more would only wait for each other on few cores. */
+const parallelStarts = 4;
+/** Name that the network's state is kept under. */
+const networkFile = 'network-state';
+
+/** Holds a runner for every task of this host, and the network as the controller last described it. */
+export class Worker {
+  readonly #deps: WorkerDeps;
+  readonly #runnerDeps: RunnerDeps;
+  readonly #runners = new Map<string, Runner>();
+  readonly #log: Logger;
+  #network: NetworkState | undefined;
+  /** Network changes are applied one after another; only the newest waiting one counts. */
+  #applying: Promise<void> = Promise.resolve();
+  #networkReady!: () => void;
+  readonly #hasNetwork = new Promise<void>((resolve) => (this.#networkReady = resolve));
+  #pendingNetwork: NetworkState | undefined;
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+    this.#log = deps.log;
+    const network: Network = { ...bound(deps.network), attach: (id, ports) => this.#attach(id, ports) };
+    this.#runnerDeps = {
+      ...deps,
+      network,
+      slot: createSlots(parallelStarts),
+      save: (record) => deps.disk.save(record),
+    };
+  }
+
+  /** Takes up what the host holds: adopts containers, cleans what has no record, brings the network back. */
+  async start(): Promise<void> {
+    const { disk, runtime } = this.#deps;
+    const [records, containers] = await Promise.all([disk.records(), runtime.list()]);
+    runtime.onExit((id, exit) => this.#runners.get(id)?.exited(exit));
+    const network = await disk.load<NetworkState>(networkFile);
+    if (network) this.#configure(network);
+    for (const record of records) this.#run(record, containers.get(record.assignment.taskId));
+    this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(containers));
+  }
+
+  /** Statuses of all tasks here: what a controller that knows nothing should hear. */
+  statuses(): ReadonlyMap<string, TaskStatus> {
+    return new Map([...this.#runners].map(([id, runner]) => [id, runner.record.status]));
+  }
+
+  /** Ids of the tasks that run now. */
+  running(): readonly string[] {
+    return [...this.#runners].filter(([, { record }]) => record.status.state === 'running').map(([id]) => id);
+  }
+
+  /** Makes what the controller assigned true. The set must be complete: what it does not name is stopped. */
+  assign(wanted: NodeAssignments): void {
+    if (wanted.subnet !== undefined) {
+      const state: NetworkState = {
+        subnet: wanted.subnet,
+        address: this.#deps.address,
+        peers: [...wanted.peers.values()],
+        endpoints: [...wanted.endpoints.values()],
+      };
+      this.#configure(state);
+    }
+    const plan = planWork(wanted.tasks, new Set(this.#runners.keys()));
+    for (const assignment of plan.tell)
+      this.#runners.get(assignment.taskId)?.want(assignment.desired, assignment);
+    for (const taskId of plan.gone) this.#runners.get(taskId)?.want('gone');
+    for (const assignment of plan.start) this.#run(this.#newRecord(assignment), undefined);
+  }
+
+  /** Stops working; containers go on. */
+  async close(): Promise<void> {
+    for (const runner of this.#runners.values()) runner.close();
+    await this.#applying;
+  }
+
+  #newRecord(assignment: TaskAssignment): TaskRecord {
+    const status = {
+      state: 'assigned',
+      at: this.#deps.clock.now(),
+      reason: 'taken by its host',
+      ready: false,
+    } as const;
+    return { assignment, status, cleaned: false };
+  }
+
+  #run(record: TaskRecord, container: ContainerState | undefined): void {
+    const { taskId } = record.assignment;
+    const deps = { ...this.#runnerDeps, log: this.#log.with({ task: taskId }) };
+    const runner = new Runner(deps, record, container, (id) => this.#forget(id));
+    this.#runners.set(taskId, runner);
+    this.#inBackground('a runner', runner.work());
+  }
+
+  #forget(taskId: string): void {
+    this.#runners.delete(taskId);
+    this.#inBackground('removing a task', this.#deps.disk.remove(taskId));
+    this.#inBackground('removing a log', this.#deps.logs.remove(taskId));
+  }
+
+  async #attach(...args: Parameters<Network['attach']>): ReturnType<Network['attach']> {
+    await this.#hasNetwork;
+    return this.#deps.network.attach(...args);
+  }
+
+  #configure(state: NetworkState): void {
+    const same = this.#network !== undefined && JSON.stringify(this.#network) === JSON.stringify(state);
+    if (same) return;
+    this.#network = state;
+    const waiting = this.#pendingNetwork !== undefined;
+    this.#pendingNetwork = state;
+    if (!waiting) this.#applying = this.#applying.then(() => this.#applyNetwork());
+  }
+
+  async #applyNetwork(): Promise<void> {
+    const state = this.#pendingNetwork;
+    this.#pendingNetwork = undefined;
+    if (!state) return;
+    try {
+      await this.#deps.network.configure(state);
+      this.#networkReady();
+      await this.#deps.disk.keep(networkFile, state);
+    } catch (error) {
+      // The driver checks itself every few seconds; the next state or check tries again.
+      this.#network = undefined;
+      this.#log.error('the network could not be configured', { error: String(error) });
+    }
+  }
+
+  /** Things on the host with a task's id, but no record of it: nobody will ever ask for them again. */
+  async #cleanLeftovers(containers: ReadonlyMap<string, ContainerState>): Promise<void> {
+    const { runtime, images, network, logs, disk } = this.#deps;
+    const attached = (await network.attached()).map(({ containerId }) => containerId);
+    const held = new Set((await disk.records()).map(({ assignment }) => assignment.taskId));
+    for (const id of [...this.#runners.keys()]) held.add(id);
+    for (const id of leftovers([...containers.keys(), ...(await images.mounted()), ...attached], held)) {
+      this.#log.warn('removing what is left of an unknown task', { task: id });
+      await runtime.delete(id);
+      await Promise.all([images.unmount(id), network.detach(id)]);
+    }
+    for (const id of leftovers(await logs.list(), held)) await logs.remove(id);
+  }
+
+  #inBackground(what: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) =>
+      this.#log.error('work in the background failed', { what, error: String(error) }),
+    );
+  }
+}
+
+/** An object with the network's methods, for one of them to be replaced. */
+function bound(network: Network): Network {
+  return {
+    configure: (state) => network.configure(state),
+    attach: (id, ports) => network.attach(id, ports),
+    detach: (id) => network.detach(id),
+    attached: () => network.attached(),
+    teardown: () => network.teardown(),
+    close: () => network.close(),
+  };
+}
