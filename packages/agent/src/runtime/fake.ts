@@ -30,7 +30,17 @@ export class FakeHost {
   readonly containers = new Map<string, FakeContainer>();
   /** How often each id was started: never more than once. */
   readonly starts = new Map<string, number>();
+  /** Hear every end; a runtime that was closed hears nothing more. */
+  readonly listeners = new Set<(id: string, exit: ContainerExit) => void>();
   nextPid = 1_000;
+
+  /** The container's process ends, as by itself. */
+  end(id: string, exit: ContainerExit): void {
+    const container = this.containers.get(id);
+    if (!container || container.exit) return;
+    container.exit = exit;
+    for (const listener of [...this.listeners]) listener(id, exit);
+  }
 }
 
 /** The runtime in memory, with scripted containers: for unit tests, the simulator and hollow nodes. */
@@ -45,7 +55,12 @@ export class FakeRuntime implements Runtime {
     this.#clock = clock;
     this.#host = host;
     this.#script = script;
+    this.#host.listeners.add(this.#hear);
   }
+
+  readonly #hear = (id: string, exit: ContainerExit): void => {
+    for (const listener of this.#listeners) listener(id, exit);
+  };
 
   list(): Promise<ReadonlyMap<string, ContainerState>> {
     const states = [...this.#host.containers].map(([id, { process, exit }]): [string, ContainerState] => [
@@ -57,7 +72,8 @@ export class FakeRuntime implements Runtime {
 
   async run(plan: ContainerPlan): Promise<ProcessIdentity> {
     const known = this.#host.containers.get(plan.id);
-    if (known && !known.exit) return known.process;
+    if (known?.exit) throw new GantryError('conflict', `container ${plan.id} has ended and is not run again`);
+    if (known) return known.process;
     const { fails, exitsAfterMs, exitCode = 0, startMs } = this.#script(plan);
     if (startMs !== undefined) await new Promise<void>((resolve) => this.#clock.after(startMs, resolve));
     if (fails !== undefined) throw new GantryError('invalid', fails);
@@ -71,11 +87,7 @@ export class FakeRuntime implements Runtime {
 
   /** The container's process ends, as by itself. */
   end(id: string, exitCode: number, more: Partial<ContainerExit> = {}): void {
-    const container = this.#host.containers.get(id);
-    if (!container || container.exit) return;
-    const exit = { exitCode, oom: false, at: this.#clock.now(), ...more };
-    container.exit = exit;
-    for (const listener of this.#listeners) listener(id, exit);
+    this.#host.end(id, { exitCode, oom: false, at: this.#clock.now(), ...more });
   }
 
   signal(id: string, signal: string): Promise<void> {
@@ -101,6 +113,7 @@ export class FakeRuntime implements Runtime {
   close(): Promise<void> {
     this.#closed = true;
     this.#listeners.clear();
+    this.#host.listeners.delete(this.#hear);
     return Promise.resolve();
   }
 }

@@ -102,6 +102,52 @@ export function runtimeContract(name: string, host: ContractHost): void {
       expect((await second.list()).get(wanted.id)).toMatchObject({ state: 'stopped', exit: { exitCode: 5 } });
     });
 
+    test('a container that has ended is not run again: a task is one run', async () => {
+      const runtime = await start();
+      const wanted = await plan({ exits: 0 });
+      const exits = heard(runtime, wanted.id);
+      await runtime.run(wanted);
+      await exits.first;
+      await expect(runtime.run(wanted)).rejects.toMatchObject({ code: 'conflict' });
+    });
+
+    test('a runtime that was closed hears nothing, the next one hears the end of what it adopted', async () => {
+      const first = await start();
+      const wanted = await plan('stays');
+      const before = heard(first, wanted.id);
+      await first.run(wanted);
+      await first.close();
+      const second = await start();
+      await second.list();
+      const after = heard(second, wanted.id);
+      await second.signal(wanted.id, 'SIGKILL');
+      await after.first;
+      expect(before.all).toEqual([]);
+    });
+
+    test('a signal to a container that has ended, or never was, does nothing', async () => {
+      const runtime = await start();
+      const wanted = await plan({ exits: 0 });
+      const exits = heard(runtime, wanted.id);
+      await runtime.run(wanted);
+      await exits.first;
+      await runtime.signal(wanted.id, 'SIGKILL');
+      await runtime.signal('nobody000000', 'SIGKILL');
+      expect((await runtime.list()).get(wanted.id)).toMatchObject({ exit: { exitCode: 0 } });
+      expect(exits.all).toHaveLength(1);
+    });
+
+    test('deleting an ended container removes every trace', async () => {
+      const runtime = await start();
+      const wanted = await plan({ exits: 1 });
+      const exits = heard(runtime, wanted.id);
+      await runtime.run(wanted);
+      await exits.first;
+      await runtime.delete(wanted.id);
+      expect(await host.traces(wanted.id)).toEqual([]);
+      expect(await runtime.usage(wanted.id)).toBeUndefined();
+    });
+
     test('deleting a running container removes every trace, and deleting it again is fine', async () => {
       const runtime = await start();
       const wanted = await plan('stays');

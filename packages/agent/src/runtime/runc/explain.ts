@@ -17,7 +17,21 @@ const explanations: readonly (readonly [pattern: RegExp, words: (match: RegExpEx
     () => 'the program is made for another kind of processor',
     'use an image for the architecture of this host',
   ],
-  [/no such file or directory.*cwd|chdir to cwd \("([^"]*)"\)/, ([, dir = '']) => `the working directory ${dir} cannot be entered`, 'check working_dir'],
+  [
+    /chdir to cwd \("([^"]*)"\)/,
+    ([, dir = '']) => `the working directory ${dir} cannot be entered`,
+    'check working_dir and the user',
+  ],
+  [
+    /unable to apply caps|unknown capability/,
+    () => 'this host cannot give the container all the capabilities it asks for',
+    'ask for less in cap_add',
+  ],
+  [
+    /OOM-killed|memory limit too low|container init was killed/i,
+    () => 'the memory limit is too low to start the container',
+    'runc itself needs about 8 MiB: raise the limit',
+  ],
 ]; // prettier-ignore
 
 /** The error of a create or start that failed: `invalid` when the container itself is wrong, else `internal`. */

@@ -13,6 +13,8 @@ export interface ContainerPaths {
   readonly alive: string;
   /** Written by the monitor when the container has ended: its exit code. */
   readonly exit: string;
+  /** Our word on an end that no monitor saw. */
+  readonly lost: string;
   /** Made by the monitor when the kernel killed a process for memory. */
   readonly oom: string;
 }
@@ -39,6 +41,7 @@ export class Layout {
       meta: join(bundle, 'meta.json'),
       alive: join(bundle, 'alive'),
       exit: join(this.exits, id),
+      lost: join(bundle, 'lost.json'),
       oom: join(bundle, 'oom'),
     };
   }

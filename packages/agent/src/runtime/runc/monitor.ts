@@ -22,7 +22,6 @@ export interface MonitorDeps {
  */
 export async function createUnderMonitor(deps: MonitorDeps, id: string, logPath: string): Promise<number> {
   const paths = deps.layout.of(id);
-  await makeFifo(deps.exec, paths.alive);
   // Read and write, so that opening does not wait; conmon inherits it and holds it for life.
   const alive = await open(paths.alive, constants.O_RDWR | constants.O_NONBLOCK);
   try {
@@ -32,7 +31,8 @@ export async function createUnderMonitor(deps: MonitorDeps, id: string, logPath:
   }
 }
 
-async function makeFifo(exec: Exec, path: string): Promise<void> {
+/** The FIFO that the monitor will hold open; part of a bundle's preparation. */
+export async function makeFifo(exec: Exec, path: string): Promise<void> {
   const result = await exec(['mkfifo', '-m', '600', path]);
   if (result.code !== 0 && !result.stderr.includes('File exists')) {
     throw new GantryError('internal', `cannot make ${path}: ${result.stderr.trim()}`);
@@ -54,13 +54,18 @@ function startConmon(
   ]; // prettier-ignore
   return new Promise((resolve, reject) => {
     const child = spawn(deps.conmon, argv, {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', aliveFd],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', aliveFd],
       cwd: paths.bundle, // conmon writes its oom file where it stands
       detached: true,
       env: { PATH: process.env['PATH'], _OCI_SYNCPIPE: '3' },
     });
     const sync = child.stdio[3];
     let said = '';
+    let complained = '';
+    child.stderr?.on('error', () => undefined);
+    child.stderr?.on('data', (chunk: Buffer) => {
+      complained = (complained + chunk.toString('utf8')).slice(-1_000);
+    });
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       reject(
@@ -88,7 +93,10 @@ function startConmon(
     sync.once('close', () => {
       clearTimeout(timer);
       reject(
-        new GantryError('internal', 'conmon ended without a word', { hint: 'see the log of the agent' }),
+        new GantryError(
+          'internal',
+          `conmon could not make the container: ${complained.trim() || 'it said nothing'}`,
+        ),
       );
     });
     child.unref();

@@ -7,6 +7,7 @@ import { exec, execOk } from '@gantry/kit/exec';
 import { silentLogger } from '@gantry/kit/log';
 import { aPlan } from '../../../../../tests/support/plans.ts';
 import type { ContainerExit, ContainerPlan, Runtime } from '../runtime.ts';
+import { readHostFacts } from './host-facts.ts';
 import { createRuncRuntime } from './runc-runtime.ts';
 
 /** What goes wrong on real hosts: agents that die at every step, monitors that are killed, pids that are reused. */
@@ -50,7 +51,7 @@ async function open(): Promise<Runtime> {
     runDir: join(dir, 'run'),
     cgroupParent: name,
     logPath: (id) => join(dir, 'logs', `${id}.log`),
-    host: { maxOpenFiles: 1_024 },
+    host: await readHostFacts(),
     runc: '/usr/sbin/runc',
   });
   opened.push(runtime);
@@ -233,7 +234,7 @@ test('says what conmon said when the log cannot be opened', async () => {
     runDir: join(dir, 'run'),
     cgroupParent: name,
     logPath: () => '/proc/nowhere/log',
-    host: { maxOpenFiles: 1_024 },
+    host: await readHostFacts(),
     runc: '/usr/sbin/runc',
   });
   opened.push(runtime);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import type { FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
@@ -14,11 +14,14 @@ import type {
   ProcessIdentity,
   Runtime,
 } from '../runtime.ts';
-import { findCgroups, pidsIn, removeCgroups, usageOf, type CgroupHost } from './cgroups.ts';
+import { findCgroups, usageOf, type CgroupHost } from './cgroups.ts';
 import { explainCreateFailure } from './explain.ts';
-import { Layout, type ContainerPaths } from './layout.ts';
-import { createUnderMonitor, readPid } from './monitor.ts';
+import { Layout } from './layout.ts';
+import { createUnderMonitor, makeFifo } from './monitor.ts';
 import { ociSpec, type OciHost } from './oci-spec.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { killProcesses, removeContainer, waitForMonitor, type RemainsDeps } from './remains.ts';
+import { readExit, readMeta, writeLost, writeMeta } from './records.ts';
 import { watchDirectory, watchMonitor } from './watch.ts';
 
 export interface RuncRuntimeDeps {
@@ -34,19 +37,10 @@ export interface RuncRuntimeDeps {
   readonly runc: string;
 }
 
-/** What is kept of a container beside its bundle; written before and after its start. */
-interface Meta {
-  readonly bootId: string;
-  readonly process?: ProcessIdentity;
-}
-
 interface Watched {
   readonly process: ProcessIdentity;
   readonly monitor: { close(): void };
 }
-
-/** How long killed processes may take to go, ms. */
-const killTimeoutMs = 5_000;
 
 /** Makes a runtime that drives runc through conmon below `runDir`. */
 export async function createRuncRuntime(deps: RuncRuntimeDeps): Promise<Runtime> {
@@ -61,8 +55,10 @@ class RuncRuntime implements Runtime {
   readonly #layout: Layout;
   readonly #bootId: string;
   readonly #cgroups: CgroupHost;
+  readonly #remains: RemainsDeps;
   readonly #watched = new Map<string, Watched>();
-  readonly #exits = new Map<string, ContainerExit>();
+  readonly #making = new Set<string>();
+  readonly #turns = new OneAtATime();
   readonly #listeners = new Set<(id: string, exit: ContainerExit) => void>();
   readonly #exitsWatcher: FSWatcher;
 
@@ -71,6 +67,7 @@ class RuncRuntime implements Runtime {
     this.#layout = layout;
     this.#bootId = bootId;
     this.#cgroups = cgroups;
+    this.#remains = { clock: deps.clock, layout, cgroups, cgroupOf: (id) => this.#cgroupOf(id) };
     this.#exitsWatcher = watchDirectory(layout.exits, (name) => this.#inBackground(this.#onExitFile(name)));
   }
 
@@ -80,37 +77,60 @@ class RuncRuntime implements Runtime {
   }
 
   async list(): Promise<ReadonlyMap<string, ContainerState>> {
-    const ids = await readdir(this.#layout.containers);
+    const ids = (await readdir(this.#layout.containers)).filter((id) => !this.#making.has(id));
     const states = await Promise.all(ids.map(async (id) => [id, await this.#stateOf(id)] as const));
     return new Map(states.flatMap(([id, state]) => (state ? [[id, state]] : [])));
   }
 
-  async run(plan: ContainerPlan): Promise<ProcessIdentity> {
-    const known = await this.#stateOf(plan.id);
-    if (known?.state === 'running') return known.process;
-    if (known) await this.delete(plan.id);
-    const paths = this.#layout.of(plan.id);
+  run(plan: ContainerPlan): Promise<ProcessIdentity> {
+    return this.#turns.run(plan.id, async () => {
+      const known = await this.#stateOf(plan.id);
+      if (known?.state === 'running') return known.process;
+      if (known?.state === 'stopped') {
+        throw new GantryError('conflict', `container ${plan.id} has ended and is not run again`);
+      }
+      if (known) await this.#remove(plan.id);
+      return this.#make(plan);
+    });
+  }
+
+  async #make(plan: ContainerPlan): Promise<ProcessIdentity> {
+    this.#making.add(plan.id);
     try {
-      await this.#prepare(plan, paths);
+      const began = this.#deps.clock.monotonic();
+      await this.#prepare(plan);
       const pid = await createUnderMonitor(this.#monitorDeps(), plan.id, this.#deps.logPath(plan.id));
+      const created = this.#deps.clock.monotonic();
       const process = await this.#identify(pid);
-      await this.#adopt(plan.id, process);
+      // Remembered and watched before it is started, so that no end goes unheard.
+      await writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
+      this.#watch(plan.id, process);
       await this.#start(plan.id);
+      const startMs = this.#deps.clock.monotonic() - created;
+      this.#deps.log.debug('container started', { id: plan.id, createMs: created - began, startMs });
       return process;
     } catch (error) {
-      await this.delete(plan.id);
+      await this.#remove(plan.id);
       throw asGantryError(error);
+    } finally {
+      this.#making.delete(plan.id);
     }
   }
 
-  async #prepare(plan: ContainerPlan, paths: ContainerPaths): Promise<void> {
+  async #prepare(plan: ContainerPlan): Promise<void> {
+    const paths = this.#layout.of(plan.id);
+    if (plan.init && this.#deps.host.initPath === undefined) {
+      this.#deps.log.warn('no init on this host, the container runs without one', {
+        id: plan.id,
+        hint: 'apt-get install catatonit',
+      });
+    }
     await mkdir(paths.bundle, { recursive: true, mode: 0o700 });
     const spec = ociSpec(plan, { ...this.#deps.host, cgroupsPath: `/${this.#cgroupOf(plan.id)}` });
-    const meta: Meta = { bootId: this.#bootId };
     await Promise.all([
       writeFile(paths.config, JSON.stringify(spec), { mode: 0o600 }),
-      writeFile(paths.meta, JSON.stringify(meta), { mode: 0o600 }),
-      rm(paths.exit, { force: true }),
+      writeMeta(paths, { bootId: this.#bootId }),
+      makeFifo(this.#deps.exec, paths.alive),
     ]);
   }
 
@@ -125,13 +145,10 @@ class RuncRuntime implements Runtime {
     return { pid, startTime, bootId: this.#bootId };
   }
 
-  /** Remembers the process and watches its monitor, before it is started, so that no end goes unheard. */
-  async #adopt(id: string, process: ProcessIdentity): Promise<void> {
-    const paths = this.#layout.of(id);
-    const meta: Meta = { bootId: this.#bootId, process };
-    await writeAtomically(paths.meta, JSON.stringify(meta));
-    const monitor = watchMonitor(paths.alive, () => this.#inBackground(this.#onMonitorGone(id)));
-    this.#watched.set(id, { process, monitor });
+  #watch(id: string, process: ProcessIdentity): void {
+    if (this.#watched.has(id)) return;
+    const gone = (): void => this.#inBackground(this.#onMonitorGone(id));
+    this.#watched.set(id, { process, monitor: watchMonitor(this.#layout.of(id).alive, gone) });
   }
 
   async #start(id: string): Promise<void> {
@@ -144,7 +161,7 @@ class RuncRuntime implements Runtime {
     if (state?.state !== 'running' && state?.state !== 'created') return;
     if (!(await isAlive(state.process, this.#bootId))) return;
     try {
-      process.kill(state.process.pid, signal);
+      process.kill(state.process.pid, signalNumber(signal));
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
         throw new GantryError('invalid', `signal ${signal} could not be sent`, { cause: error });
@@ -152,91 +169,45 @@ class RuncRuntime implements Runtime {
     }
   }
 
-  async delete(id: string): Promise<void> {
-    const paths = this.#layout.of(id);
-    const watched = this.#watched.get(id);
-    watched?.monitor.close();
+  delete(id: string): Promise<void> {
+    return this.#turns.run(id, () => this.#remove(id));
+  }
+
+  async #remove(id: string): Promise<void> {
+    this.#watched.get(id)?.monitor.close();
     this.#watched.delete(id);
-    await this.#killAll(id, paths);
-    await this.#removeCgroup(id);
-    this.#exits.delete(id);
-    // What `runc delete` would do is done: no process, no cgroup. Its state goes with ours, without a process for it.
-    const gone = [join(this.#layout.runcRoot, id), paths.bundle, paths.exit];
-    await Promise.all(gone.map((path) => rm(path, { recursive: true, force: true })));
-  }
-
-  /** Ends the container's processes and its monitor, and waits until they are gone. */
-  async #killAll(id: string, paths: ContainerPaths): Promise<void> {
-    const monitor = await this.#monitorOf(id, paths);
-    await this.#until(`the end of the processes of ${id}`, async () => {
-      const pids = await pidsIn(this.#cgroups, this.#cgroupOf(id));
-      for (const pid of pids) kill(pid);
-      return pids.length === 0;
-    });
-    if (monitor === undefined) return;
-    // It writes the exit file and ends by itself; give it the time, then do not wait for its output to drain.
-    await this.#until(`the end of the monitor of ${id}`, async () => {
-      if ((await startTimeOf(monitor)) === undefined) return true;
-      kill(monitor);
-      return false;
-    });
-  }
-
-  /** The monitor's pid if it really is this container's monitor: pids are reused. */
-  async #monitorOf(id: string, paths: ContainerPaths): Promise<number | undefined> {
-    const pid = await readPid(paths.monitorPidFile);
-    if (pid === undefined) return undefined;
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    return command.includes('conmon') && command.includes(`\0${id}\0`) ? pid : undefined;
-  }
-
-  async #removeCgroup(id: string): Promise<void> {
-    await this.#until(`the end of the cgroup of ${id}`, () =>
-      removeCgroups(this.#cgroups, this.#cgroupOf(id)),
-    );
-  }
-
-  /** The kernel tells no one when a cgroup is empty; it is a matter of a few ms after SIGKILL. */
-  async #until(what: string, done: () => Promise<boolean>): Promise<void> {
-    const deadline = this.#deps.clock.monotonic() + killTimeoutMs;
-    for (let wait = 1; !(await done()); wait = Math.min(50, wait * 2)) {
-      if (this.#deps.clock.monotonic() > deadline)
-        throw new GantryError('timeout', `${what} did not come in time`);
-      await new Promise<void>((resolve) => this.#deps.clock.after(wait, resolve));
-    }
+    await removeContainer(this.#remains, id);
   }
 
   async usage(id: string): Promise<ContainerUsage | undefined> {
     return usageOf(this.#cgroups, this.#cgroupOf(id));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.#turns.idle();
     this.#exitsWatcher.close();
     for (const { monitor } of this.#watched.values()) monitor.close();
     this.#watched.clear();
-    return Promise.resolve();
+    // The parent goes when the last container has gone; while there is one, the kernel refuses.
+    const parents = this.#cgroups.roots.map((root) => join(root, this.#deps.cgroupParent));
+    await Promise.all(parents.map((dir) => rmdir(dir).catch(() => undefined)));
   }
 
   /** What is on the host for one id; adopts what runs. Undefined if there is nothing. */
   async #stateOf(id: string): Promise<ContainerState | undefined> {
     const known = this.#watched.get(id);
     if (known) return { state: 'running', process: known.process };
-    const exit = this.#exits.get(id) ?? (await this.#readExit(id));
-    if (exit) return { state: 'stopped', exit };
     const paths = this.#layout.of(id);
-    const meta = await readMeta(paths.meta);
+    const exit = await readExit(paths);
+    if (exit) return { state: 'stopped', exit };
+    const meta = await readMeta(paths);
     if (!meta) {
       const there = await stat(paths.bundle).catch(() => undefined);
       return there && { state: 'broken', reason: 'its state cannot be read' };
     }
-    if (meta.bootId !== this.#bootId) return { state: 'stopped', exit: this.#lost('the host was restarted') };
+    if (meta.bootId !== this.#bootId) return this.#lost(id, 'the host was restarted');
     if (!meta.process) return { state: 'broken', reason: 'the agent ended while it was created' };
-    if (!(await isAlive(meta.process, this.#bootId))) {
-      return {
-        state: 'stopped',
-        exit: (await this.#readExit(id)) ?? this.#lost('it ended while nobody watched'),
-      };
-    }
+    if (!(await isAlive(meta.process, this.#bootId))) return this.#endedUnwatched(id);
     return this.#resume(id, meta.process);
   }
 
@@ -244,8 +215,14 @@ class RuncRuntime implements Runtime {
   async #resume(id: string, process: ProcessIdentity): Promise<ContainerState> {
     if (await this.#isOnlyCreated(process))
       return { state: 'broken', reason: 'the agent ended before it was started' };
-    await this.#adopt(id, process);
+    this.#watch(id, process);
     return { state: 'running', process };
+  }
+
+  /** Its process is gone; its monitor may be about to write down how. */
+  async #endedUnwatched(id: string): Promise<ContainerState> {
+    const exit = await this.#exitAfterMonitor(id);
+    return exit ? { state: 'stopped', exit } : this.#lost(id, 'it ended while nobody watched');
   }
 
   /** Before its start, the first process is still runc's own init. */
@@ -262,30 +239,29 @@ class RuncRuntime implements Runtime {
 
   async #onExitFile(id: string): Promise<void> {
     if (!this.#watched.has(id)) return;
-    const exit = await this.#readExit(id);
+    const exit = await readExit(this.#layout.of(id));
     if (exit) this.#ended(id, exit);
   }
 
   /** The monitor ended: after the container, with an exit file; or before it, killed. */
   async #onMonitorGone(id: string): Promise<void> {
     if (!this.#watched.has(id)) return;
-    const exit = (await this.#readExit(id)) ?? (await this.#exitAfterMonitor(id));
+    const exit = await this.#exitAfterMonitor(id);
     if (exit) return this.#ended(id, exit);
     this.#deps.log.warn('a monitor was killed, its container is ended', { id });
-    for (const pid of await pidsIn(this.#cgroups, this.#cgroupOf(id))) kill(pid);
-    this.#ended(id, this.#lost('its monitor (conmon) was killed'));
+    await killProcesses(this.#remains, id);
+    if (!this.#watched.has(id)) return; // deleted meanwhile
+    const lost = await this.#lost(id, 'its monitor (conmon) was killed');
+    this.#ended(id, lost.exit);
   }
 
   /** conmon lets go of its descriptors shortly before it writes the exit file: its word counts once it is gone. */
   async #exitAfterMonitor(id: string): Promise<ContainerExit | undefined> {
-    const monitor = await this.#monitorOf(id, this.#layout.of(id));
-    if (monitor !== undefined) {
-      await this.#until(
-        `the end of the monitor of ${id}`,
-        async () => (await startTimeOf(monitor)) === undefined,
-      );
-    }
-    return this.#readExit(id);
+    const paths = this.#layout.of(id);
+    const exit = await readExit(paths);
+    if (exit) return exit;
+    await waitForMonitor(this.#remains, id);
+    return readExit(paths);
   }
 
   #ended(id: string, exit: ContainerExit): void {
@@ -293,23 +269,13 @@ class RuncRuntime implements Runtime {
     if (!watched) return;
     watched.monitor.close();
     this.#watched.delete(id);
-    this.#exits.set(id, exit);
     for (const listener of this.#listeners) listener(id, exit);
   }
 
-  async #readExit(id: string): Promise<ContainerExit | undefined> {
-    const paths = this.#layout.of(id);
-    const text = await readFile(paths.exit, 'utf8').catch(() => '');
-    if (!/^\d+$/.test(text.trim())) return undefined;
-    const oom = await stat(paths.oom).then(
-      () => true,
-      () => false,
-    );
-    return { exitCode: Number(text), oom, at: this.#deps.clock.now() };
-  }
-
-  #lost(note: string): ContainerExit {
-    return { oom: false, at: this.#deps.clock.now(), note };
+  async #lost(id: string, note: string): Promise<{ state: 'stopped'; exit: ContainerExit }> {
+    const exit: ContainerExit = { oom: false, at: this.#deps.clock.now(), note };
+    await writeLost(this.#layout.of(id), exit);
+    return { state: 'stopped', exit };
   }
 
   #cgroupOf(id: string): string {
@@ -317,23 +283,8 @@ class RuncRuntime implements Runtime {
   }
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it ended by itself
-  }
-}
-
-async function readMeta(file: string): Promise<Meta | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Meta;
-  } catch {
-    return undefined;
-  }
-}
-
-async function writeAtomically(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.tmp`, text, { mode: 0o600 });
-  await rename(`${file}.tmp`, file);
+/** Names as in signal(7); Node knows no real-time ones, which systemd and others use to be stopped. */
+function signalNumber(name: string): number | string {
+  const realTime = /^SIGRTMIN\+(\d{1,2})$/.exec(name)?.[1];
+  return realTime === undefined ? name : 34 + Number(realTime);
 }

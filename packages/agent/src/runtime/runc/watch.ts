@@ -1,4 +1,4 @@
-import { constants, openSync, watch, type FSWatcher } from 'node:fs';
+import { constants, openSync, readSync, watch, type FSWatcher } from 'node:fs';
 import { Socket } from 'node:net';
 
 /** Hears when the last holder of the FIFO is gone: the monitor has ended, in whatever way. */
@@ -6,6 +6,8 @@ export function watchMonitor(fifo: string, onGone: () => void): { close(): void 
   // The socket owns the descriptor: a FileHandle would close it a second time when it is collected.
   const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const socket = new Socket({ fd, readable: true, writable: false });
+  // A FIFO that had no writer when it was opened never tells of its end: one that is dead already has to be asked.
+  const dead = hasNoWriter(fd);
   let told = false;
   const tell = (): void => {
     if (!told) onGone();
@@ -15,12 +17,22 @@ export function watchMonitor(fifo: string, onGone: () => void): { close(): void 
   socket.on('error', tell);
   socket.resume();
   socket.unref();
+  if (dead) setImmediate(tell);
   return {
     close: () => {
       told = true;
       socket.destroy();
     },
   };
+}
+
+/** A read that finds the end means no writer; a writer that says nothing makes it fail with EAGAIN. */
+function hasNoWriter(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(1)) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Hears of each file that appears in a directory. */
