@@ -49,22 +49,32 @@ async function subdirectories(dir: string): Promise<readonly string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => join(dir, entry.name));
 }
 
+/** What the container uses now, page cache that the kernel can take back at once left out; undefined if it is gone. */
 export async function usageOf(host: CgroupHost, path: string): Promise<ContainerUsage | undefined> {
-  const read = (root: string, file: string): Promise<string> =>
-    readFile(join(root, path, file), 'utf8').catch(() => '');
-  if (host.version === 2) {
-    const [cpu, memory, pids] = await Promise.all(
-      ['cpu.stat', 'memory.current', 'pids.current'].map((file) => read(mount, file)),
-    );
-    if (!memory) return undefined;
-    const micros = /^usage_usec (\d+)/m.exec(cpu ?? '')?.[1];
-    return { cpuMicros: Number(micros ?? 0), memoryBytes: Number(memory), pids: Number(pids) };
-  }
-  const [nanos, memory, pids] = await Promise.all([
-    read(join(mount, 'cpuacct'), 'cpuacct.usage'),
-    read(join(mount, 'memory'), 'memory.usage_in_bytes'),
-    read(join(mount, 'pids'), 'pids.current'),
-  ]);
+  const [cpu, memory, memoryStat, pids] = await Promise.all(
+    usageFiles(host).map(([root, file]) => readFile(join(root, path, file), 'utf8').catch(() => '')),
+  );
   if (!memory) return undefined;
-  return { cpuMicros: Math.round(Number(nanos) / 1_000), memoryBytes: Number(memory), pids: Number(pids) };
+  const inactive = host.version === 2 ? /^inactive_file (\d+)/m : /^total_inactive_file (\d+)/m;
+  return {
+    cpuMicros:
+      host.version === 2 ? numberIn(cpu, /^usage_usec (\d+)/m) : Math.round(Number(cpu ?? 0) / 1_000),
+    memoryBytes: Math.max(0, Number(memory) - numberIn(memoryStat, inactive)),
+    pids: Number(pids),
+  };
+}
+
+function usageFiles(host: CgroupHost): readonly (readonly [root: string, file: string])[] {
+  if (host.version === 2)
+    return ['cpu.stat', 'memory.current', 'memory.stat', 'pids.current'].map((file) => [mount, file]);
+  return [
+    [join(mount, 'cpuacct'), 'cpuacct.usage'], // nanoseconds
+    [join(mount, 'memory'), 'memory.usage_in_bytes'],
+    [join(mount, 'memory'), 'memory.stat'],
+    [join(mount, 'pids'), 'pids.current'],
+  ];
+}
+
+function numberIn(text: string | undefined, pattern: RegExp): number {
+  return Number(pattern.exec(text ?? '')?.[1] ?? 0);
 }

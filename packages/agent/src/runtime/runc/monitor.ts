@@ -85,8 +85,8 @@ function startConmon(
       const answer = parseAnswer(said);
       if (!answer) return;
       clearTimeout(timer);
-      sync.removeAllListeners('data');
       sync.removeAllListeners('close');
+      sync.destroy(); // conmon holds its end for life; ours would be a descriptor a container
       if (answer.pid > 0) resolve(answer.pid);
       else reject(explainCreateFailure(answer.message ?? ''));
     });

@@ -214,6 +214,29 @@ test('what a container wrote just before it was deleted is in its log', async ()
   expect(await readFile(log, 'utf8')).toContain('stdout F line 499');
 });
 
+test.each([
+  ['SIGUSR1', 10],
+  ['SIGRTMIN+3', 37],
+  ['SIG9', 9],
+])('sends %s', async (signal, number) => {
+  const runtime = await open();
+  const wanted = plan(['/bin/sh', '-c', `trap "exit 50" ${number}; echo up; while :; do sleep 0.02; done`]);
+  const exit = firstExit(runtime, wanted.id);
+  await runtime.run(wanted);
+  const log = join(dir, 'logs', `${wanted.id}.log`);
+  for (let i = 0; i < 500 && !(await readFile(log, 'utf8')).includes('up'); i++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  await runtime.signal(wanted.id, signal);
+  expect((await exit).exitCode).toBe(number === 9 ? 137 : 50);
+});
+
+test('a signal nobody knows is refused in words', async () => {
+  const runtime = await open();
+  const wanted = sleeper();
+  await runtime.run(wanted);
+  await expect(runtime.signal(wanted.id, 'SIGNONSENSE')).rejects.toMatchObject({ code: 'invalid' });
+});
+
 test.each<[string, readonly string[], Partial<ContainerPlan>, RegExp]>([
   ['a program that is not there', ['/bin/absent'], {}, /no program \/bin\/absent/],
   ['a name that is not in PATH', ['absent'], {}, /no program absent/],
@@ -239,6 +262,33 @@ test('says what conmon said when the log cannot be opened', async () => {
   });
   opened.push(runtime);
   await expect(runtime.run(sleeper())).rejects.toThrow(/log/);
+});
+
+test('usage counts CPU time, memory without idle page cache, and processes', async () => {
+  const runtime = await open();
+  const wanted = plan([
+    '/bin/sh',
+    '-c',
+    'busybox dd if=/dev/zero of=/tmp/f bs=1M count=30; sleep 1000 & sleep 1000 & wait',
+  ]);
+  await runtime.run(wanted);
+  for (let i = 0; i < 500 && ((await runtime.usage(wanted.id))?.pids ?? 0) < 3; i++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  const usage = await runtime.usage(wanted.id);
+  await rm(join(dir, 'rootfs/tmp/f'), { force: true });
+  expect(usage?.pids).toBe(3);
+  expect(usage?.cpuMicros).toBeGreaterThan(1_000);
+  expect(usage?.memoryBytes).toBeLessThan(25 << 20);
+});
+
+test('a running container costs the agent one descriptor', async () => {
+  const runtime = await open();
+  await runtime.run(sleeper()); // what is made once is made
+  const count = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+  const before = await count();
+  for (let i = 0; i < 5; i++) await runtime.run(sleeper());
+  await new Promise((resolve) => setTimeout(resolve, 50)); // closing takes a turn or two of the loop
+  expect(await count()).toBeLessThanOrEqual(before + 5);
 });
 
 test('a start costs at most 40 ms more than bare runc', async () => {

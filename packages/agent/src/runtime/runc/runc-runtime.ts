@@ -283,8 +283,9 @@ class RuncRuntime implements Runtime {
   }
 }
 
-/** Names as in signal(7); Node knows no real-time ones, which systemd and others use to be stopped. */
+/** Names as in signal(7), or a number behind SIG; Node knows no real-time ones, which systemd and others are stopped by. */
 function signalNumber(name: string): number | string {
-  const realTime = /^SIGRTMIN\+(\d{1,2})$/.exec(name)?.[1];
-  return realTime === undefined ? name : 34 + Number(realTime);
+  const [, realTime, number] = /^SIGRTMIN\+(\d{1,2})$|^SIG(\d{1,2})$/.exec(name) ?? [];
+  if (realTime !== undefined) return 34 + Number(realTime);
+  return number === undefined ? name : Number(number);
 }
