@@ -1,0 +1,173 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GantryError } from '@gantry/kit/errors';
+import type { Exec } from '@gantry/kit/exec';
+import type { Logger } from '@gantry/kit/log';
+import type { ResolvedImage } from '@gantry/model/service';
+import { Blobs } from './blobs.ts';
+import type { FetchBlob, ImageConfig, Images, Rootfs } from './images.ts';
+import {
+  choosePlatform,
+  maxDocumentBytes,
+  parseImageConfig,
+  parseManifest,
+  type Manifest,
+  type ParsedConfig,
+} from './manifest.ts';
+import { Overlay } from './overlay.ts';
+import { explainRegistryFailure, isInsecure, repositoryOf } from './registry.ts';
+import { SharedWork } from './shared-work.ts';
+import { layerName, unpackLayer } from './unpack.ts';
+
+export interface ImagesDeps {
+  readonly stateDir: string;
+  readonly exec: Exec;
+  readonly fetchBlob: FetchBlob;
+  readonly insecureRegistries: readonly string[];
+  /** Go's name of this host's architecture: `amd64`, `arm64`. */
+  readonly arch: string;
+  readonly log: Logger;
+}
+
+/** A pull may take this long, ms. */
+const pullTimeoutMs = 900_000;
+
+interface Present {
+  readonly config: ImageConfig;
+  /** Names of the unpacked layers, lowest first. */
+  readonly layers: readonly string[];
+}
+
+/** Opens the images of this host below `<stateDir>/images` and `<stateDir>/rootfs`. */
+export async function createImages(deps: ImagesDeps): Promise<Images> {
+  const layersDir = join(deps.stateDir, 'images', 'layers');
+  const rootfsDir = join(deps.stateDir, 'rootfs');
+  for (const dir of [layersDir, rootfsDir]) await mkdir(dir, { recursive: true, mode: 0o711 });
+  const blobs = new Blobs(join(deps.stateDir, 'images', 'blobs'));
+  await blobs.open();
+  return new NodeImages(deps, blobs, layersDir, new Overlay({ exec: deps.exec, rootfsDir, layersDir }));
+}
+
+class NodeImages implements Images {
+  readonly #deps: ImagesDeps;
+  readonly #blobs: Blobs;
+  readonly #layersDir: string;
+  readonly #overlay: Overlay;
+  readonly #present = new Map<string, Present>();
+  readonly #pulls = new SharedWork<Present>();
+  readonly #unpacks = new SharedWork<void>();
+
+  constructor(deps: ImagesDeps, blobs: Blobs, layersDir: string, overlay: Overlay) {
+    this.#deps = deps;
+    this.#blobs = blobs;
+    this.#layersDir = layersDir;
+    this.#overlay = overlay;
+  }
+
+  async ensure(image: ResolvedImage, signal: AbortSignal): Promise<ImageConfig> {
+    return (await this.#ensure(image, signal)).config;
+  }
+
+  async mount(containerId: string, image: ResolvedImage): Promise<Rootfs> {
+    const { layers } = await this.#ensure(image, new AbortController().signal);
+    return { path: await this.#overlay.mount(containerId, layers) };
+  }
+
+  unmount(containerId: string): Promise<void> {
+    return this.#overlay.unmount(containerId);
+  }
+
+  mounted(): Promise<readonly string[]> {
+    return this.#overlay.list();
+  }
+
+  async #ensure(image: ResolvedImage, signal: AbortSignal): Promise<Present> {
+    const known = this.#present.get(image.digest);
+    if (known) return known;
+    const present = await this.#pulls.do(image.digest, (shared) => this.#pull(image, shared), signal);
+    this.#present.set(image.digest, present);
+    return present;
+  }
+
+  async #pull(image: ResolvedImage, signal: AbortSignal): Promise<Present> {
+    const get =
+      image.source === 'loaded' ? this.#fetchLoaded(signal) : await this.#fetchFromRegistry(image, signal);
+    const manifest = await this.#manifest(image.digest, get);
+    await get(manifest.config);
+    const parsed = parseImageConfig(await this.#blobs.read(manifest.config, maxDocumentBytes));
+    if (parsed.diffIds.length !== manifest.layers.length) {
+      throw new GantryError(
+        'image_refused',
+        'the image is refused: manifest and config count different layers',
+      );
+    }
+    await this.#unpackAll(manifest, parsed, get);
+    return { config: parsed.config, layers: parsed.diffIds.map(layerName) };
+  }
+
+  /** The manifest of this digest, or the one of this host's platform in its list. */
+  async #manifest(digest: string, get: GetBlob): Promise<Manifest> {
+    await get(digest);
+    const manifest = parseManifest(await this.#blobs.read(digest, maxDocumentBytes));
+    if ('layers' in manifest) return manifest;
+    const entry = choosePlatform(manifest, this.#deps.arch);
+    await get(entry.digest);
+    const chosen = parseManifest(await this.#blobs.read(entry.digest, maxDocumentBytes));
+    if ('layers' in chosen) return chosen;
+    throw new GantryError(
+      'image_refused',
+      'the image is refused: its list of manifests leads to another list',
+    );
+  }
+
+  async #unpackAll(manifest: Manifest, { diffIds }: ParsedConfig, get: GetBlob): Promise<void> {
+    await Promise.all(
+      manifest.layers.map(async ({ digest, mediaType }, index) => {
+        const diffId = diffIds[index] ?? '';
+        await get(digest);
+        const layer = { bytes: this.#blobs.stream(digest), mediaType, diffId };
+        await this.#unpacks.do(
+          diffId,
+          () => unpackLayer(this.#layersDir, layer),
+          new AbortController().signal,
+        );
+      }),
+    );
+  }
+
+  #fetchLoaded(signal: AbortSignal): GetBlob {
+    return async (digest) => {
+      if (await this.#blobs.has(digest)) return;
+      await this.#blobs.put(digest, this.#deps.fetchBlob(digest, signal));
+    };
+  }
+
+  /** skopeo brings everything into the blob directory in one go; afterwards each blob is there or was never listed. */
+  async #fetchFromRegistry(image: ResolvedImage, signal: AbortSignal): Promise<GetBlob> {
+    const layout = join(this.#deps.stateDir, 'images', `pull-${layerName(image.digest)}`);
+    const insecure = isInsecure(image.ref, this.#deps.insecureRegistries);
+    if (!(await this.#blobs.has(image.digest))) {
+      const argv = [
+        'skopeo', '--insecure-policy', 'copy', '--quiet', '--preserve-digests', '--dest-shared-blob-dir', this.#blobs.dir,
+        ...(insecure ? ['--src-tls-verify=false'] : []), '--override-arch', this.#deps.arch,
+        `docker://${repositoryOf(image.ref)}@${image.digest}`, `oci:${layout}:image`,
+      ]; // prettier-ignore
+      try {
+        const result = await this.#deps.exec(argv, { timeoutMs: pullTimeoutMs, signal });
+        if (result.code !== 0) throw explainRegistryFailure(image.ref, result.stderr);
+      } finally {
+        await rm(layout, { recursive: true, force: true });
+      }
+    }
+    return async (digest) => {
+      if (await this.#blobs.has(digest)) return;
+      throw new GantryError(
+        'unreachable',
+        `image ${image.ref}: the blob ${digest} is missing after the pull`,
+      );
+    };
+  }
+}
+
+/** Makes a blob present, or throws. */
+type GetBlob = (digest: string) => Promise<void>;
