@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { systemClock } from '@gantry/kit/clock';
+import { GantryError } from '@gantry/kit/errors';
+import { exec } from '@gantry/kit/exec';
+import type { Logger } from '@gantry/kit/log';
+import { idFromBytes } from '@gantry/model/ids';
+import type { NodeDescription } from '@gantry/model/node';
+import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
+import type { AgentConfig } from './config.ts';
+import { createImages } from './images/node-images.ts';
+import { lookUpUser } from './images/user.ts';
+import { BlobSource } from './link/blobs.ts';
+import { Link } from './link/link.ts';
+import { Reporter } from './link/reporter.ts';
+import { createLogs } from './logs/node-logs.ts';
+import { createKernelNetwork } from './network/kernel/kernel-network.ts';
+import { readBootId } from './runtime/process.ts';
+import { readHostFacts } from './runtime/runc/host-facts.ts';
+import { createRuncRuntime } from './runtime/runc/runc-runtime.ts';
+import { Publisher } from './stats/publisher.ts';
+import { Sampler } from './stats/sampler.ts';
+import { Disk } from './worker/disk.ts';
+import { Worker } from './worker/worker.ts';
+
+export const agentVersion = '0.1.0';
+
+/** The address plan; the controller's pools have the same defaults. */
+const pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' };
+/** Kept from the kernel's OOM killer, as far as this host lets us (containers are the ones to go). */
+const oomScoreAdjust = -900;
+
+/** Makes and starts every part of an agent; the only file that knows them all. */
+export async function startAgent(config: AgentConfig, log: Logger): Promise<{ close(): Promise<void> }> {
+  await Promise.all(
+    [config.stateDir, config.runDir].map((dir) => mkdir(dir, { recursive: true, mode: 0o711 })),
+  );
+  await writeFile('/proc/self/oom_score_adj', String(oomScoreAdjust)).catch(() => {
+    log.debug('this host does not let the agent be protected from the OOM killer');
+  });
+  const disk = new Disk(config.stateDir, log);
+  await disk.open();
+  const nodeId = await disk.nodeId(() => idFromBytes(randomBytes(12)));
+  const description = await describe(config);
+
+  const base = { exec, clock: systemClock, log };
+  const blobs = new BlobSource();
+  const reporter = new Reporter();
+  const logs = await createLogs(join(config.stateDir, 'logs'));
+  const runtime = await createRuncRuntime({
+    ...base,
+    runDir: config.runDir,
+    cgroupParent: config.cgroupParent,
+    logPath: (id) => logs.path(id),
+    host: await readHostFacts(),
+    runc: await findRunc(),
+  });
+  const images = await createImages({
+    stateDir: config.stateDir,
+    exec,
+    log,
+    fetchBlob: blobs.fetch,
+    insecureRegistries: config.insecureRegistries,
+    arch: description.arch,
+  });
+  const network = await createKernelNetwork({ ...base, ...pools, stateDir: config.stateDir });
+  const worker = new Worker({
+    ...base,
+    runtime,
+    images,
+    network,
+    logs,
+    disk,
+    lookUpUser,
+    address: description.address,
+    filesDir: join(config.runDir, 'files'),
+    random: Math.random,
+    report: (taskId, status) => reporter.report(taskId, status),
+  });
+  const sampler = new Sampler({
+    nodeId,
+    node: config.name,
+    cores: cpus().length,
+    runtime,
+    running: () => worker.running(),
+    clock: systemClock,
+  });
+  const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
+  const link = new Link({
+    clients: config.controllers.map(connect),
+    nodeId,
+    name: config.name,
+    description,
+    reporter,
+    logs,
+    clock: systemClock,
+    log,
+    random: Math.random,
+    statuses: () => worker.statuses(),
+    onAssignments: (assignments) => worker.assign(assignments),
+    onSession: (session, client) => {
+      blobs.use(session.sessionId, client);
+      publisher.use(session.natsUrl);
+    },
+  });
+
+  await worker.start();
+  link.start();
+  log.info('agent started', { nodeId, address: description.address });
+  return {
+    close: async () => {
+      await Promise.all([link.close(), publisher.close()]);
+      await worker.close();
+      await Promise.all([network.close(), runtime.close()]);
+    },
+  };
+}
+
+function connect(address: string): AgentGatewayClient {
+  return new AgentGatewayClient(address, credentials.createInsecure(), {
+    'grpc.keepalive_time_ms': 5_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 1_000,
+    'grpc.enable_channelz': 0,
+  });
+}
+
+async function describe(config: AgentConfig): Promise<NodeDescription> {
+  return {
+    hostname: hostname(),
+    address: config.address ?? (await sourceAddress(config.controllers[0] ?? '')),
+    os: 'linux',
+    arch: arch() === 'x64' ? 'amd64' : arch(),
+    cpuMillis: cpus().length * 1_000,
+    memoryBytes: totalmem(),
+    kernel: release(),
+    agentVersion,
+    bootId: await readBootId(),
+  };
+}
+
+/** The address this host speaks from to the controller. */
+async function sourceAddress(controller: string): Promise<string> {
+  const host = controller.split(':')[0] ?? '';
+  const { stdout } = await exec(['ip', '-o', 'route', 'get', host]);
+  const address = / src (\S+)/.exec(stdout)?.[1];
+  if (address !== undefined) return address;
+  throw new GantryError('invalid', `this host has no way to the controller ${controller}`, {
+    hint: 'give --address, and check --controller',
+  });
+}
+
+/** conmon wants the full path of its runtime. */
+async function findRunc(): Promise<string> {
+  for (const dir of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']) {
+    const path = join(dir, 'runc');
+    if (await access(path).then(() => true, () => false)) return path; // prettier-ignore
+  }
+  throw new GantryError('invalid', 'runc is not installed', { hint: 'apt-get install runc' });
+}
