@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AnyObject } from '@gantry/model/objects';
 import { noon, viewOf } from '../../../../tests/support/builders.ts';
 import { clusters, type Cluster } from '../../../../tests/support/clusters.ts';
 import type { Tables } from '../store/tables.ts';

@@ -1,0 +1,237 @@
+import type { Clock } from '@gantry/kit/clock';
+import { asGantryError, GantryError } from '@gantry/kit/errors';
+import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
+import { needsNewRevision, same } from '@gantry/model/spec-change';
+import { problemsOf } from '@gantry/model/validate';
+import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
+import type { ImageStore } from '../images/image-store.ts';
+import type { Store, View, Write } from '../store/store.ts';
+import { FieldError } from './errors.ts';
+import { fullName, serviceNamed, servicesNamed } from './names.ts';
+
+export interface ApplyDeps {
+  readonly store: Store;
+  readonly images: Pick<ImageStore, 'resolve'>;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** Operations of one commit. */
+  readonly maxWrites: number;
+}
+
+/** Other writers may come between; looking again settles it. */
+const maxAttempts = 8;
+
+/** Writes what users want: specs, revisions, and that a service should go. Nothing else in the system touches a spec. */
+export class Apply {
+  readonly #deps: ApplyDeps;
+
+  constructor(deps: ApplyDeps) {
+    this.#deps = deps;
+  }
+
+  /** All of the stack as given, or an error and nothing changed. With `prune`, services that are not given are removed. */
+  async apply(
+    stack: string,
+    specs: readonly ServiceSpec[],
+    prune: boolean,
+  ): Promise<readonly AppliedService[]> {
+    check(stack, specs);
+    const images = await this.#resolveAll(specs);
+    return this.#commit((view) => {
+      checkPorts(view, specs);
+      const applied = specs.map((spec) => this.#put(view, spec, images));
+      const given = new Set(specs.map(({ name }) => name));
+      const gone = prune ? [...view.servicesOfStack(stack)].filter(({ spec }) => !given.has(spec.name)) : [];
+      return [...applied, ...gone.filter(({ removing }) => !removing).map(remove)];
+    });
+  }
+
+  removeServices(names: readonly string[]): Promise<readonly AppliedService[]> {
+    return this.#commit((view) => {
+      const services = new Map(
+        names.flatMap((name) => servicesNamed(view, name)).map((service) => [service.id, service]),
+      );
+      return [...services.values()].map(remove);
+    });
+  }
+
+  async scale(name: string, replicas: number): Promise<AppliedService> {
+    const [scaled] = await this.#commit((view) => {
+      const service = serviceNamed(view, name);
+      if (service.spec.mode.kind === 'global') {
+        throw new GantryError('invalid', `${fullName(service)} is global: it runs once on every host`, {
+          hint: 'set deploy.mode: replicated to choose a number',
+        });
+      }
+      const spec = { ...service.spec, mode: { kind: 'replicated', replicas } } as const;
+      check(spec.stack, [spec]);
+      if (service.spec.mode.replicas === replicas) return [unchanged(service)];
+      return [{ answer: answer(service, 'updated'), writes: [{ op: 'put', object: { ...service, spec } }] }];
+    });
+    if (!scaled) throw new GantryError('internal', 'nothing was scaled');
+    return scaled;
+  }
+
+  /** One distinct image is asked for once; an unknown one names the service that wants it. */
+  async #resolveAll(specs: readonly ServiceSpec[]): Promise<ReadonlyMap<string, ResolvedImage>> {
+    const wanted = new Map(specs.map(({ container, name }) => [container.image, name]));
+    const resolved = await Promise.all(
+      [...wanted].map(async ([ref, service]) => {
+        try {
+          return [ref, await this.#deps.images.resolve(ref)] as const;
+        } catch (error) {
+          throw new FieldError(`services.${service}.image`, asGantryError(error));
+        }
+      }),
+    );
+    return new Map(resolved);
+  }
+
+  #put(view: View, spec: ServiceSpec, images: ReadonlyMap<string, ResolvedImage>): Step {
+    const image = images.get(spec.container.image);
+    if (!image) throw new GantryError('internal', `image ${spec.container.image} was not resolved`);
+    const service = view.serviceNamed(spec.stack, spec.name);
+    if (!service) return this.#create(spec, image);
+    if (service.removing) {
+      throw new GantryError('conflict', `${fullName(service)} is still being removed`, {
+        hint: 'try again in a moment',
+      });
+    }
+    const old = view.get('revision', service.revisionId);
+    if (!needsNewRevision(old, spec, image)) {
+      if (same(service.spec, spec)) return unchanged(service);
+      return { answer: answer(service, 'updated'), writes: [{ op: 'put', object: { ...service, spec } }] };
+    }
+    const revision = this.#revision(service.id, (old?.number ?? 0) + 1, spec, image);
+    const object: Service = { ...service, spec, revisionId: revision.id };
+    return {
+      answer: answer(service, 'updated'),
+      writes: [revision, object].map((o): Write => ({ op: 'put', object: o })),
+    };
+  }
+
+  #create(spec: ServiceSpec, image: ResolvedImage): Step {
+    const id = this.#deps.newId();
+    const revision = this.#revision(id, 1, spec, image);
+    const service: Service = {
+      kind: 'service',
+      id,
+      version: 0,
+      spec,
+      revisionId: revision.id,
+      removing: false,
+      restarts: {},
+      createdAt: this.#deps.clock.now(),
+    };
+    return {
+      answer: answer(service, 'created'),
+      writes: [revision, service].map((o): Write => ({ op: 'put', object: o })),
+    };
+  }
+
+  #revision(serviceId: string, number: number, spec: ServiceSpec, image: ResolvedImage): Revision {
+    return {
+      kind: 'revision',
+      id: this.#deps.newId(),
+      version: 0,
+      serviceId,
+      number,
+      container: spec.container,
+      image,
+      ports: spec.ports,
+      constraints: spec.constraints,
+      createdAt: this.#deps.clock.now(),
+    };
+  }
+
+  async #commit(decide: (view: View) => readonly Step[]): Promise<readonly AppliedService[]> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const steps = decide(this.#deps.store.view());
+      const writes = steps.flatMap((step) => step.writes);
+      const { maxWrites } = this.#deps;
+      if (writes.length > maxWrites) {
+        throw new GantryError('invalid', `a file may change at most ${maxWrites / 2} services at once`, {
+          hint: 'split it into several stacks',
+        });
+      }
+      const result = await this.#deps.store.commit(writes);
+      if (result.ok) return steps.map((step) => step.answer);
+      if (result.why === 'not_leader')
+        throw new GantryError('not_leader', 'this controller does not lead (any more)');
+      if (result.why === 'unavailable') {
+        throw new GantryError('unknown_outcome', `etcd did not answer: ${result.message}`, {
+          hint: 'look with `gantry ls`, then apply again: the same file twice does no harm',
+        });
+      }
+    }
+    throw new GantryError('conflict', 'others write the same services again and again', {
+      hint: 'try again',
+    });
+  }
+}
+
+interface Step {
+  readonly answer: AppliedService;
+  readonly writes: readonly Write[];
+}
+
+function answer(service: Service, change: string): AppliedService {
+  return { serviceId: service.id, name: fullName(service), change };
+}
+
+function unchanged(service: Service): Step {
+  return { answer: answer(service, 'unchanged'), writes: [] };
+}
+
+function remove(service: Service): Step {
+  const writes: readonly Write[] = service.removing
+    ? []
+    : [{ op: 'put', object: { ...service, removing: true } }];
+  return { answer: answer(service, 'removed'), writes };
+}
+
+function check(stack: string, specs: readonly ServiceSpec[]): void {
+  const names = new Set<string>();
+  for (const spec of specs) {
+    if (spec.stack !== stack)
+      throw new GantryError('invalid', `service ${spec.name} is of another stack, ${spec.stack}`);
+    if (names.has(spec.name))
+      throw new GantryError('invalid', `service ${spec.name} stands in the file twice`);
+    names.add(spec.name);
+    const [problem] = problemsOf(spec);
+    if (problem) {
+      throw new FieldError(
+        `services.${spec.name}.${problem.path}`,
+        new GantryError('invalid', `${spec.name}: ${problem.message}`),
+      );
+    }
+  }
+}
+
+/** A published port belongs to one service of the cluster, whatever its mode. */
+function checkPorts(view: View, specs: readonly ServiceSpec[]): void {
+  const holders = new Map<string, string>();
+  const ours = new Set(specs.map(({ stack, name }) => `${stack}/${name}`));
+  for (const service of view.all('service')) {
+    if (ours.has(fullName(service)) || service.removing) continue;
+    for (const port of service.publishedPorts ?? service.spec.ports)
+      holders.set(portKey(port), fullName(service));
+  }
+  for (const spec of specs) {
+    spec.ports.forEach((port, index) => {
+      const holder = holders.get(portKey(port));
+      if (port.published !== 0 && holder !== undefined) {
+        const message = `port ${port.published}/${port.protocol} of ${spec.name} is taken by ${holder}`;
+        const taken = new GantryError('port_taken', message, {
+          hint: 'publish another port, or remove that service',
+        });
+        throw new FieldError(`services.${spec.name}.ports.${index}`, taken);
+      }
+      if (port.published !== 0) holders.set(portKey(port), `${spec.stack}/${spec.name}`);
+    });
+  }
+}
+
+function portKey({ published, protocol }: PortSpec): string {
+  return `${published}/${protocol}`;
+}

@@ -1,0 +1,122 @@
+import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
+import { GantryError } from '@gantry/kit/errors';
+import type { Task } from '@gantry/model/task';
+import { isTerminal } from '@gantry/model/task';
+import type {
+  ControlServer,
+  ImageView,
+  LoadImageRequest,
+  LoadImageResponse,
+} from '@gantry/proto/gen/gantry/v1/control';
+import * as toModel from '@gantry/proto/to-model';
+import type { ImageStore, LoadedImage } from '../images/image-store.ts';
+import type { RelayHub } from '../relay/relay-hub.ts';
+import type { Store, View } from '../store/store.ts';
+import type { UsageBoard } from '../telemetry/usage-board.ts';
+import { Apply, type ApplyDeps } from './apply.ts';
+import { toStatus, unary } from './errors.ts';
+import { logs } from './logs.ts';
+import { fullName, servicesNamed } from './names.ts';
+import { usageOf } from './usage.ts';
+import { nodeView, serviceView, taskView } from './views.ts';
+import { watch } from './watch.ts';
+
+export interface ControlDeps extends Omit<ApplyDeps, 'images'> {
+  readonly store: Store;
+  readonly images: ImageStore;
+  readonly relay: RelayHub;
+  readonly usage: UsageBoard;
+  readonly version: string;
+}
+
+/** The users' door: every call of `control.proto`. */
+export function controlService(deps: ControlDeps): ControlServer {
+  const apply = new Apply(deps);
+  const view = (): View => deps.store.view();
+  return {
+    info: unary(() => ({ version: deps.version, clusterId: '' })),
+    apply: unary(async ({ stack, services, prune }) => ({
+      services: [...(await apply.apply(stack, services.map(toModel.serviceSpec), prune))],
+    })),
+    removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),
+    scale: unary(async ({ name, replicas }) => ({ service: await apply.scale(name, replicas) })),
+    listServices: unary(({ stack }) => {
+      const services = [...view().all('service')].filter(
+        ({ spec }) => stack === undefined || spec.stack === stack,
+      );
+      services.sort((a, b) => (fullName(a) < fullName(b) ? -1 : 1));
+      return { services: services.map((service) => serviceView(view(), service)) };
+    }),
+    listTasks: unary(({ names, all }) => {
+      const chosen =
+        names.length === 0
+          ? [...view().all('task')]
+          : names
+              .flatMap((name) => servicesNamed(view(), name))
+              .flatMap(({ id }) => [...view().tasksOfService(id)]);
+      const tasks = all ? chosen : chosen.filter(isCurrent);
+      return { tasks: tasks.map((task) => taskView(view(), task)).sort(byPlace) };
+    }),
+    listNodes: unary(() => {
+      const nodes = [...view().all('node')].sort((a, b) => (a.name < b.name ? -1 : 1));
+      return { nodes: nodes.map((node) => nodeView(view(), node)) };
+    }),
+    watch: (call) => watch(deps.store, call),
+    logs: (call) => logs(deps, call),
+    usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
+    loadImage: (call, done) => loadImage(deps.images, call, done),
+    listImages: unary(() => ({ images: deps.images.list().map(imageView) })),
+  };
+}
+
+/** Not history: what runs or should, and what ended without an answer yet. */
+function isCurrent(task: Task): boolean {
+  return task.desired === 'running' || !isTerminal(task.status.state);
+}
+
+interface Placed {
+  readonly stack: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly node: string;
+  readonly createdAt: number;
+}
+
+function byPlace(a: Placed, b: Placed): number {
+  const [left, right] = [`${a.stack}/${a.service}`, `${b.stack}/${b.service}`];
+  if (left !== right) return left < right ? -1 : 1;
+  return a.slot - b.slot || a.node.localeCompare(b.node) || b.createdAt - a.createdAt;
+}
+
+function imageView({ ref, digest, sizeBytes, loadedAt }: LoadedImage): ImageView {
+  return { ref, digest, sizeBytes, loadedAt };
+}
+
+function loadImage(
+  images: ImageStore,
+  call: ServerReadableStream<LoadImageRequest, LoadImageResponse>,
+  done: sendUnaryData<LoadImageResponse>,
+): void {
+  load(images, call).then(
+    (loaded) => done(null, { images: loaded.map(imageView) }),
+    (error: unknown) => done(toStatus(error)),
+  );
+}
+
+async function load(
+  images: ImageStore,
+  call: AsyncIterable<LoadImageRequest>,
+): Promise<readonly LoadedImage[]> {
+  const messages = call[Symbol.asyncIterator]();
+  const first = await messages.next();
+  const body = first.done === true ? undefined : first.value.body;
+  if (body?.$case !== 'fileName') throw new GantryError('invalid', 'an image must be named before its bytes');
+  return images.load(chunks(messages), body.value);
+}
+
+async function* chunks(messages: AsyncIterator<LoadImageRequest>): AsyncGenerator<Uint8Array> {
+  for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+    const { body } = next.value;
+    if (body?.$case === 'chunk') yield body.value;
+  }
+}

@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util';
+import { GantryError } from '@gantry/kit/errors';
+
+export interface ControllerConfig {
+  /** `HOST:PORT` to listen on. */
+  readonly listen: readonly string[];
+  readonly etcd: string;
+  readonly prefix: string;
+  /** Where this controller finds NATS; absent: no telemetry. */
+  readonly nats?: string;
+  /** What agents are told; empty: no telemetry. */
+  readonly agentNats: string;
+  readonly stateDir: string;
+  readonly insecureRegistries: readonly string[];
+  /** Silence after which a host is down, ms. */
+  readonly silenceMs: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+/** The controller's configuration from its flags; throws `invalid` with everything that is wrong at once. */
+export function readConfig(argv: readonly string[]): ControllerConfig {
+  const values = parse(argv);
+  const problems: string[] = [];
+  const listen = values.listen ?? ['127.0.0.1:7443'];
+  for (const address of listen) {
+    if (!/^[^:\s]+:\d{1,5}$/.test(address)) problems.push(`--listen ${address}: write HOST:PORT`);
+  }
+  const etcd = values.etcd ?? 'http://127.0.0.1:7379';
+  if (!/^https?:\/\/[^/\s]+$/.test(etcd)) problems.push(`--etcd ${etcd}: write http://HOST:PORT`);
+  const silenceMs = seconds(values.silence ?? '5s');
+  if (silenceMs === undefined)
+    problems.push(`--silence ${String(values.silence)}: write a duration of 1 s or more, e.g. 5s`);
+  const logLevel = levels.find((level) => level === (values['log-level'] ?? 'info'));
+  if (!logLevel) problems.push(`--log-level ${String(values['log-level'])}: one of ${levels.join(', ')}`);
+  if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
+  return {
+    listen,
+    etcd,
+    prefix: (values.prefix ?? '/gantry/v1').replace(/\/+$/, ''),
+    ...(values.nats !== undefined && { nats: values.nats }),
+    agentNats: values['agent-nats'] ?? values.nats ?? '',
+    stateDir: values['state-dir'] ?? '/var/lib/gantry/controller',
+    insecureRegistries: values['insecure-registry'] ?? [],
+    silenceMs: silenceMs ?? 5_000,
+    logLevel: logLevel ?? 'info',
+  };
+}
+
+/** `5s`, `1500ms` or `1m` in ms; undefined below one second or for anything else. */
+function seconds(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
+  const unit = { ms: 1, s: 1_000, m: 60_000 }[match?.[2] ?? 's'] ?? 1_000;
+  const value = Number(match?.[1]) * unit;
+  return value >= 1_000 ? value : undefined;
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        listen: { type: 'string', multiple: true },
+        etcd: { type: 'string' },
+        prefix: { type: 'string' },
+        nats: { type: 'string' },
+        'agent-nats': { type: 'string' },
+        'state-dir': { type: 'string' },
+        'insecure-registry': { type: 'string', multiple: true },
+        silence: { type: 'string' },
+        'log-level': { type: 'string' },
+      },
+    }).values;
+  } catch (cause) {
+    throw new GantryError('invalid', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

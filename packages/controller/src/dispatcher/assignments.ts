@@ -1,0 +1,76 @@
+import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import type { Node } from '@gantry/model/node';
+import type { Service } from '@gantry/model/service';
+import { isTerminal, type Task } from '@gantry/model/task';
+import type { Change, View } from '../store/store.ts';
+
+/** What a task's host should do about it; undefined while service or revision are not there (any more). */
+export function taskAssignment(view: View, task: Task): TaskAssignment | undefined {
+  const service = view.get('service', task.serviceId);
+  const revision = view.get('revision', task.revisionId);
+  if (!service || !revision) return undefined;
+  return {
+    taskId: task.id,
+    serviceId: service.id,
+    revisionId: revision.id,
+    stack: service.spec.stack,
+    service: service.spec.name,
+    slot: task.slot,
+    desired: desiredOnNode(task),
+    container: revision.container,
+    image: revision.image,
+    hostPorts: revision.ports.filter(({ mode }) => mode === 'host'),
+  };
+}
+
+/** An ended task is never begun again, also not by a host that lost its disk. */
+export function desiredOnNode(task: Task): TaskAssignment['desired'] {
+  return task.desired === 'running' && !isTerminal(task.status.state) ? 'running' : 'shutdown';
+}
+
+/** A node as its peers reach it; undefined while it has no subnet. */
+export function peerAssignment(node: Node): PeerAssignment | undefined {
+  if (node.subnet === undefined) return undefined;
+  return { nodeId: node.id, name: node.name, address: node.description.address, subnet: node.subnet };
+}
+
+/** A service as every host balances it: only ready tasks that should run, on hosts that are not down. */
+export function endpointAssignment(view: View, service: Service): EndpointAssignment | undefined {
+  if (service.vip === undefined || service.removing) return undefined;
+  const backends = [...view.tasksOfService(service.id)].filter((task) => isBackend(view, task));
+  return {
+    serviceId: service.id,
+    stack: service.spec.stack,
+    service: service.spec.name,
+    vip: service.vip,
+    ports: (service.publishedPorts ?? []).filter(({ mode }) => mode === 'ingress'),
+    backends: backends
+      .map(({ id, slot, status }) => ({ taskId: id, slot, address: status.address ?? '' }))
+      .sort((a, b) => a.slot - b.slot || (a.taskId < b.taskId ? -1 : 1)),
+  };
+}
+
+function isBackend(view: View, { desired, status, nodeId }: Task): boolean {
+  if (desired !== 'running' || status.state !== 'running' || !status.ready || status.address === undefined)
+    return false;
+  return nodeId !== undefined && view.get('node', nodeId)?.state !== 'down';
+}
+
+/** Services whose endpoint a change may alter. */
+export function* endpointsTouchedBy(change: Change, view: View): Iterable<string> {
+  if (change.kind === 'service') yield change.id;
+  else if (change.kind === 'task') {
+    const { before, after } = change;
+    if (facing(before) === facing(after)) return;
+    const task = after ?? before;
+    if (task) yield task.serviceId;
+  } else if (change.kind === 'node' && change.before?.state !== change.after?.state) {
+    for (const { serviceId } of view.tasksOnNode(change.id)) yield serviceId;
+  }
+}
+
+/** What of a task its service's endpoint shows. */
+function facing(task: Task | undefined): string {
+  if (!task || task.desired !== 'running' || task.status.state !== 'running' || !task.status.ready) return '';
+  return `${task.status.address ?? ''} ${task.nodeId ?? ''}`;
+}

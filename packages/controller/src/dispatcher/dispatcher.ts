@@ -1,0 +1,163 @@
+import { status as grpcStatus, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import type { Clock } from '@gantry/kit/clock';
+import { GantryError } from '@gantry/kit/errors';
+import type { Logger } from '@gantry/kit/log';
+import type { AgentGatewayServer, AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import * as toModel from '@gantry/proto/to-model';
+import type { ImageStore } from '../images/image-store.ts';
+import type { RelayHub } from '../relay/relay-hub.ts';
+import type { Store } from '../store/store.ts';
+import { Feed } from './feed.ts';
+import { Intake } from './intake.ts';
+import { NodeRegistry } from './registry.ts';
+import { Sessions, type Session } from './sessions.ts';
+import { startWatchdog } from './watchdog.ts';
+
+export interface DispatcherDeps {
+  readonly store: Store;
+  readonly relay: RelayHub;
+  readonly images: Pick<ImageStore, 'readBlob'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: () => string;
+  /** Silence after which a node is down, ms; agents beat five times in it. */
+  readonly silenceMs: number;
+  /** What agents are told; empty for no telemetry. */
+  readonly natsUrl: string;
+}
+
+/** The agents' door: sessions, what each node should hold, what each reports. */
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #sessions: Sessions;
+  readonly #registry: NodeRegistry;
+  readonly #intake: Intake;
+  readonly #feed: Feed;
+  readonly #heartbeatMs: number;
+  #stopWatchdog: () => void = () => undefined;
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+    this.#sessions = new Sessions(deps.clock);
+    this.#registry = new NodeRegistry(deps.store, deps.clock);
+    this.#intake = new Intake(deps.store, deps.log);
+    this.#feed = new Feed(deps.store);
+    this.#heartbeatMs = Math.max(50, Math.round(deps.silenceMs / 5));
+  }
+
+  /** Before the first decision: what a former leader noted of silence is forgotten, every node gets its full time. */
+  async start(): Promise<void> {
+    for (const node of [...this.#deps.store.view().all('node')]) {
+      if (node.silentSince !== undefined && node.state !== 'down')
+        await this.#registry.setSilence(node.id, 0);
+    }
+    this.#stopWatchdog = startWatchdog({
+      ...this.#deps,
+      sessions: this.#sessions,
+      registry: this.#registry,
+      heartbeatMs: this.#heartbeatMs,
+    });
+  }
+
+  close(): void {
+    this.#stopWatchdog();
+    this.#feed.close();
+    this.#sessions.endAll();
+  }
+
+  /** The gRPC service. */
+  service(): AgentGatewayServer {
+    return {
+      register: answering(async ({ nodeId, name, description }) => {
+        if (!description) throw new GantryError('invalid', 'a registration without a description');
+        await this.#registry.register(nodeId, name, toModel.nodeDescription(description));
+        const session = this.#sessions.begin(this.#deps.newId(), nodeId);
+        this.#deps.log.info('a node registered', { node: name, nodeId });
+        return { sessionId: session.id, heartbeatMs: this.#heartbeatMs, natsUrl: this.#deps.natsUrl };
+      }),
+      heartbeat: answering(({ sessionId }) => {
+        this.#session(sessionId);
+        return Promise.resolve({});
+      }),
+      report: answering(async ({ sessionId, reports }) => {
+        const { nodeId } = this.#session(sessionId);
+        const statuses = reports.flatMap(({ taskId, status }) =>
+          status ? [[taskId, toModel.taskStatus(status)] as const] : [],
+        );
+        return { unknownTasks: [...(await this.#intake.take(nodeId, new Map(statuses)))] };
+      }),
+      assignments: (call) => {
+        call.on('error', () => undefined);
+        const session = this.#sessions.get(call.request.sessionId);
+        if (!session) {
+          call.destroy(unknownSession());
+          return;
+        }
+        const end = (): void => void call.end();
+        session.onEnd.add(end);
+        const stop = this.#feed.follow(session.nodeId, {
+          write: (message: AssignmentsMessage) => call.write(message),
+          onDrain: (listener) => call.on('drain', listener),
+        });
+        call.on('close', () => {
+          stop();
+          session.onEnd.delete(end);
+        });
+      },
+      relay: (call) => {
+        this.#deps.relay.accept(call, (sessionId) => this.#sessions.get(sessionId));
+      },
+      fetchBlob: (call) => {
+        call.on('error', () => undefined);
+        if (!this.#sessions.get(call.request.sessionId)) {
+          call.destroy(unknownSession());
+          return;
+        }
+        this.#deps.images.readBlob(call.request.digest).then(
+          (blob) => {
+            blob.on('error', (error) => call.destroy(error));
+            call.on('close', () => blob.destroy());
+            blob.on('data', (data) => {
+              if (!call.write({ data: data as Buffer })) blob.pause();
+            });
+            call.on('drain', () => blob.resume());
+            blob.on('end', () => call.end());
+          },
+          (error: unknown) => call.destroy(asStatus(error)),
+        );
+      },
+    };
+  }
+
+  #session(id: string): Session {
+    const session = this.#sessions.beat(id);
+    if (!session) throw unknownSession();
+    return session;
+  }
+}
+
+/** The agent registers anew when it hears this. */
+function unknownSession(): Error {
+  return Object.assign(new Error('this session is not known'), { code: grpcStatus.UNAUTHENTICATED });
+}
+
+function answering<Request, Response>(
+  handle: (request: Request) => Promise<Response>,
+): (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>) => void {
+  return (call, done) => {
+    const failed = (error: unknown): void => done(asStatus(error), null);
+    // What is thrown before the first await must be answered, too.
+    void Promise.resolve()
+      .then(() => handle(call.request))
+      .then((response) => done(null, response), failed);
+  };
+}
+
+function asStatus(error: unknown): Error & { code: number } {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
+    return error as Error & { code: number };
+  }
+  const code =
+    error instanceof GantryError && error.retryable ? grpcStatus.UNAVAILABLE : grpcStatus.FAILED_PRECONDITION;
+  return Object.assign(new Error(error instanceof Error ? error.message : String(error)), { code });
+}

@@ -1,0 +1,88 @@
+import { GantryError } from '@gantry/kit/errors';
+import type { Clock } from '@gantry/kit/clock';
+import { namePattern } from '@gantry/model/ids';
+import type { Node, NodeDescription } from '@gantry/model/node';
+import { same } from '@gantry/model/spec-change';
+import type { Store, Write } from '../store/store.ts';
+
+/** Writes of other parts may come between; looking again settles it. */
+const maxAttempts = 8;
+
+/** What the dispatcher writes of nodes: that they exist, what they are, since when they are silent. */
+export class NodeRegistry {
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** The node is here. Throws `conflict` if another one that is not down has its name. */
+  async register(id: string, name: string, description: NodeDescription): Promise<void> {
+    if (!namePattern.test(name)) throw new GantryError('invalid', `"${name}" is not a name for a host`);
+    await this.#commit(() => {
+      const view = this.#store.view();
+      const namesake = view.nodeNamed(name);
+      if (namesake && namesake.id !== id && namesake.state !== 'down') {
+        throw new GantryError('conflict', `another host is named ${name}`, {
+          hint: 'start the agent with another --name',
+        });
+      }
+      const gone: Write[] =
+        namesake && namesake.id !== id
+          ? [{ op: 'delete', kind: 'node', id: namesake.id, version: namesake.version }]
+          : [];
+      const known = view.get('node', id);
+      return [
+        ...gone,
+        ...changed(known, known ? heard(known, name, description) : this.#create(id, name, description)),
+      ];
+    });
+  }
+
+  /** The node has not been heard for `silentMs`, or is heard again (0). */
+  async setSilence(id: string, silentMs: number): Promise<void> {
+    await this.#commit(() => {
+      const node = this.#store.view().get('node', id);
+      if (!node || silentMs > 0 === (node.silentSince !== undefined)) return [];
+      const { silentSince: _silentSince, ...rest } = node;
+      const object = silentMs > 0 ? { ...rest, silentSince: this.#clock.now() - silentMs } : rest;
+      return [{ op: 'put', object }];
+    });
+  }
+
+  #create(id: string, name: string, description: NodeDescription): Node {
+    return {
+      kind: 'node',
+      id,
+      version: 0,
+      name,
+      availability: 'active',
+      labels: {},
+      description,
+      state: 'unknown',
+      stateReason: 'it has just registered',
+      createdAt: this.#clock.now(),
+    };
+  }
+
+  async #commit(decide: () => readonly Write[]): Promise<void> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const result = await this.#store.commit(decide());
+      if (result.ok) return;
+      if (result.why === 'not_leader') throw new GantryError('not_leader', 'this controller does not lead');
+      if (result.why === 'unavailable') throw new GantryError('unreachable', `etcd: ${result.message}`);
+    }
+    throw new GantryError('internal', 'a write of a node met other writes again and again');
+  }
+}
+
+function heard(node: Node, name: string, description: NodeDescription): Node {
+  const { silentSince: _silentSince, ...rest } = node;
+  return { ...rest, name, description };
+}
+
+function changed(before: Node | undefined, after: Node): readonly Write[] {
+  return before && same(before, after) ? [] : [{ op: 'put', object: after }];
+}

@@ -1,0 +1,78 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { GantryError } from '@gantry/kit/errors';
+import type { NodeId } from '@gantry/model/ids';
+import type { RelayDown, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
+import type { LogLine, LogOptions } from '@gantry/proto/gen/gantry/v1/types';
+
+type RelayCall = ServerDuplexStream<RelayUp, RelayDown>;
+
+interface SessionLike {
+  readonly nodeId: NodeId;
+  readonly onEnd: Set<() => void>;
+}
+
+/** Hears lines of one stream, and its end. */
+export interface LogReceiver {
+  lines(lines: readonly LogLine[]): void;
+  /** An empty error: ended well. */
+  end(error: string): void;
+}
+
+/** Live streams between users and tasks, on the call that each agent keeps open. Past the store, by design. */
+export class RelayHub {
+  readonly #calls = new Map<NodeId, RelayCall>();
+  readonly #receivers = new Map<string, { readonly nodeId: NodeId; readonly receiver: LogReceiver }>();
+  readonly #newId: () => string;
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
+
+  /** Takes an agent's call; its first message says whose it is. */
+  accept(call: RelayCall, sessionOf: (id: string) => SessionLike | undefined): void {
+    let nodeId: NodeId | undefined;
+    call.on('error', () => undefined);
+    call.on('data', ({ body }: RelayUp) => {
+      if (body?.$case === 'hello') {
+        const session = sessionOf(body.value.sessionId);
+        if (!session) return call.end();
+        nodeId = session.nodeId;
+        this.#calls.set(nodeId, call);
+        session.onEnd.add(() => call.end());
+      } else if (body?.$case === 'logLines')
+        this.#receivers.get(body.value.streamId)?.receiver.lines(body.value.lines);
+      else if (body?.$case === 'end') this.#finish(body.value.streamId, body.value.error);
+    });
+    const gone = (): void => {
+      if (nodeId !== undefined && this.#calls.get(nodeId) === call) this.#lost(nodeId);
+    };
+    call.on('end', () => call.end());
+    call.on('close', gone).on('cancelled', gone);
+  }
+
+  /** Opens a task's log on its node; answers with the way to stop. Throws `unreachable` if the node is not connected. */
+  openLogs(nodeId: NodeId, taskId: string, options: LogOptions, receiver: LogReceiver): () => void {
+    const call = this.#calls.get(nodeId);
+    if (!call) throw new GantryError('unreachable', 'the host of the task is not connected');
+    const streamId = this.#newId();
+    this.#receivers.set(streamId, { nodeId, receiver });
+    call.write({ body: { $case: 'openLogs', value: { streamId, taskId, options } } });
+    return () => {
+      if (!this.#receivers.delete(streamId)) return;
+      this.#calls.get(nodeId)?.write({ body: { $case: 'cancel', value: { streamId } } });
+    };
+  }
+
+  #finish(streamId: string, error: string): void {
+    const open = this.#receivers.get(streamId);
+    this.#receivers.delete(streamId);
+    open?.receiver.end(error);
+  }
+
+  #lost(nodeId: NodeId): void {
+    this.#calls.delete(nodeId);
+    for (const [streamId, open] of [...this.#receivers]) {
+      if (open.nodeId === nodeId) this.#finish(streamId, 'the host of the task is no longer connected');
+    }
+  }
+}
