@@ -3,6 +3,11 @@ import { checkHost } from './host-checks.ts';
 import { findLeaks } from './census.ts';
 import { collectExpected, collectTraces } from './traces.ts';
 
+export interface DoctorOptions {
+  readonly leaks: boolean;
+  readonly output: string;
+}
+
 /** `gantry doctor`: is this host fit for an agent? `--leaks`: does it hold anything that nobody accounts for? */
 export async function doctorCommand(options: {
   readonly leaks: boolean;

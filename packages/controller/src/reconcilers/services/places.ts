@@ -11,6 +11,8 @@ export interface Place {
   readonly slot: number;
   /** Given for a global service: its tasks are born with their node. */
   readonly node?: Node;
+  /** A new task may be made here now. A cordoned or silent host keeps the task it has and gets no new one. */
+  readonly fillable: boolean;
   readonly tasks: readonly Task[];
 }
 
@@ -38,28 +40,27 @@ function keyOf(task: Task): string {
   return task.slot === 0 ? (task.nodeId ?? '') : String(task.slot);
 }
 
+/** Slots are 1 to n and stable: scaling down takes the highest ones. */
 function wantedPlaces(view: View, service: Service): readonly Omit<Place, 'tasks'>[] {
   const { mode } = service.spec;
   if (mode.kind === 'replicated') {
-    return Array.from({ length: mode.replicas }, (_, index) => ({ key: String(index + 1), slot: index + 1 }));
+    return Array.from({ length: mode.replicas }, (_, index) => ({
+      key: String(index + 1),
+      slot: index + 1,
+      fillable: true,
+    }));
   }
   const revision = view.get('revision', service.revisionId);
   return [...view.all('node')]
-    .filter((node) => fitsGlobal(view, service, node, revision))
+    .filter((node) => revision !== undefined && belongsOn(node, revision))
     .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map((node) => ({ key: node.id, slot: 0, node }));
+    .map((node) => ({ key: node.id, slot: 0, node, fillable: mayFill(node) }));
 }
 
-/** A cordoned or silent host keeps the task it has; only a fit host gets a new one (see `mayFill`). */
-function fitsGlobal(view: View, service: Service, node: Node, revision: Revision | undefined): boolean {
-  if (node.availability === 'drain' || node.state === 'down' || !revision) return false;
+function belongsOn(node: Node, revision: Revision): boolean {
+  if (node.availability === 'drain' || node.state === 'down') return false;
   const constraints = revision.constraints.map(parseConstraint);
-  if (!constraints.every((constraint) => typeof constraint !== 'string' && meets(node, constraint)))
-    return false;
-  return (
-    mayFill(node) ||
-    [...view.tasksOnNode(node.id)].some((task) => task.serviceId === service.id && isLive(task))
-  );
+  return constraints.every((constraint) => typeof constraint !== 'string' && meets(node, constraint));
 }
 
 function mayFill(node: Node): boolean {
@@ -76,4 +77,10 @@ export function isLost(view: View, task: Task): boolean {
   if (task.nodeId === undefined || isTerminal(task.status.state)) return false;
   const node = view.get('node', task.nodeId);
   return !node || node.state === 'down';
+}
+
+/** Told to stop, and its host can still say that it has. */
+export function isStopping(view: View, task: Task): boolean {
+  if (task.desired === 'running' || isTerminal(task.status.state) || task.nodeId === undefined) return false;
+  return !isLost(view, task);
 }

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { GantryError } from '@gantry/kit/errors';
+import * as fromModel from '@gantry/proto/from-model';
+import { CallError } from '../client.ts';
+import { parseEnvFile } from '../compose/interpolate.ts';
+import { showProblems } from '../compose/problems.ts';
+import { readCompose, type ComposeResult } from '../compose/read.ts';
+import { withContext, type Context, type GlobalOptions } from '../context.ts';
+import { waitForServices } from '../wait.ts';
+
+export interface ApplyOptions extends GlobalOptions {
+  readonly file: string;
+  readonly stack?: string;
+  readonly detach?: boolean;
+  readonly prune?: boolean;
+}
+
+/** `gantry apply`: the stack as the file says, and waits until it is so. */
+export async function applyCommand(options: ApplyOptions): Promise<number> {
+  const { source, compose } = await load(options.file, options.stack);
+  return withContext(options, async (context) => {
+    const applied = await send(context, options, source, compose);
+    for (const { name, change } of applied) context.output.say(`${name} ${change}`);
+    const waiting = options.detach ? 0 : await waitForServices(context, applied);
+    context.output.value(applied);
+    return waiting;
+  });
+}
+
+/** `gantry config`: the specs that the file means. */
+export async function configCommand(options: ApplyOptions): Promise<number> {
+  const { compose } = await load(options.file, options.stack);
+  const { createOutput } = await import('../output/output.ts');
+  createOutput(options.output === 'json' ? 'json' : 'yaml').value({
+    stack: compose.stack,
+    services: compose.services,
+  });
+  return 0;
+}
+
+async function send({ client }: Context, options: ApplyOptions, source: string, compose: ComposeResult) {
+  const services = compose.services.map(fromModel.serviceSpec);
+  try {
+    const request = { stack: compose.stack, services, prune: options.prune ?? true };
+    return (await client.call(client.control.apply.bind(client.control), request)).services;
+  } catch (error) {
+    if (!(error instanceof CallError) || error.path === undefined) throw error;
+    // The controller names the field; the file knows where it stands.
+    const problem = { ...compose.locate(error.path), message: error.message };
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new GantryError(error.code, showProblems(options.file, source, [problem]), hint);
+  }
+}
+
+interface Loaded {
+  readonly source: string;
+  readonly compose: ComposeResult;
+}
+
+/** Reads and checks the file; throws `invalid` with everything that is wrong, each with its place. */
+async function load(file: string, stack: string | undefined): Promise<Loaded> {
+  const source = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new GantryError('invalid', missing ? `${file} does not exist` : `${file} cannot be read`, {
+      hint: 'name the Compose file with -f FILE',
+      cause,
+    });
+  });
+  const directory = dirname(resolve(file));
+  const fromDirectory = (name: string): string | undefined => {
+    try {
+      return readFileSync(resolve(directory, name), 'utf8');
+    } catch {
+      return undefined;
+    }
+  };
+  const compose = readCompose({
+    source,
+    stack: { fallback: stackName(basename(directory)), ...(stack !== undefined && { given: stack }) },
+    variables: { ...parseEnvFile(fromDirectory('.env') ?? ''), ...process.env },
+    readFile: fromDirectory,
+    sugar: /(^|\.)gantry\.ya?ml$/.test(basename(file)),
+  });
+  if (compose.problems.length > 0)
+    throw new GantryError('invalid', showProblems(file, source, compose.problems));
+  for (const { line, message } of compose.notices)
+    process.stderr.write(`${file}:${line}: note: ${message}\n`);
+  return { source, compose };
+}
+
+/** A directory's name made into a stack's, as Compose does. */
+function stackName(directory: string): string {
+  return (
+    directory
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '') || 'stack'
+  );
+}

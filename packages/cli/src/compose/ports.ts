@@ -1,0 +1,83 @@
+import type { Node } from 'yaml';
+import type { PortSpec } from '@gantry/model/service';
+import type { ComposeDocument } from './document.ts';
+import { whole, word } from './values.ts';
+
+const protocols = ['tcp', 'udp'] as const;
+/** A range opens at most this many ports: more is a typing error sooner than a wish. */
+const maxRange = 1_000;
+
+/** `ports:` in its short and long forms. */
+export function readPorts(doc: ComposeDocument, node: Node | undefined): readonly PortSpec[] {
+  return doc
+    .items(node, 'ports')
+    .flatMap((item) => (doc.isMap(item) ? longPort(doc, item) : shortPort(doc, item)));
+}
+
+/** `8080:80`, `8080-8082:80-82/udp`, `80`; an address of the host before them is refused for now. */
+function shortPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
+  const text = doc.text(node, 'a port') ?? '';
+  const match = /^(?:(?:(\[[^\]]*\]|[\d.]+):)?(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(\w+))?$/.exec(text);
+  if (!match) {
+    doc.problem(node, `port "${text}" is not understood`, 'write HOST:CONTAINER, e.g. "8080:80", in quotes');
+    return [];
+  }
+  const [, hostIp, hostRange = '', targetRange = '', protocol = 'tcp'] = match;
+  if (hostIp !== undefined && hostIp !== '0.0.0.0') {
+    doc.problem(
+      node,
+      `port "${text}": choosing an address of the host is not supported yet`,
+      'leave it out: every host answers',
+    );
+    return [];
+  }
+  const known = protocols.find((one) => one === protocol);
+  if (known === undefined) {
+    doc.problem(node, `port "${text}": the protocol ${protocol} is not known`, 'use tcp or udp');
+    return [];
+  }
+  return expand(doc, node, text, hostRange, targetRange, known, 'ingress');
+}
+
+function longPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
+  for (const { key, keyNode } of doc.entries(node, 'a port')) {
+    if (['target', 'published', 'protocol', 'mode', 'name', 'app_protocol'].includes(key)) continue;
+    if (key === 'host_ip')
+      doc.problem(keyNode, 'host_ip is not supported yet', 'leave it out: every host answers');
+    else doc.problem(keyNode, `unknown key "${key}" of a port`, 'use target, published, protocol, mode');
+  }
+  const target = whole(doc, doc.get(node, 'target'), 'target');
+  if (target === undefined) {
+    doc.problem(node, 'a port needs a target, the port in the container');
+    return [];
+  }
+  const published = doc.text(doc.get(node, 'published'), 'published') ?? '';
+  const protocol = word(doc, doc.get(node, 'protocol'), 'protocol', protocols) ?? 'tcp';
+  const mode = word(doc, doc.get(node, 'mode'), 'mode', ['ingress', 'host'] as const) ?? 'ingress';
+  return expand(doc, node, published, published, String(target), protocol, mode);
+}
+
+function expand(
+  doc: ComposeDocument,
+  node: Node,
+  text: string,
+  hostRange: string,
+  targetRange: string,
+  protocol: PortSpec['protocol'],
+  mode: PortSpec['mode'],
+): readonly PortSpec[] {
+  const targets = range(targetRange);
+  const published = hostRange === '' ? targets.map(() => 0) : range(hostRange);
+  if (targets.length === 0 || targets.length > maxRange || published.length !== targets.length) {
+    doc.problem(node, `port "${text}": both ranges must be of the same length, at most ${maxRange} ports`);
+    return [];
+  }
+  return targets.map((target, index) => ({ target, published: published[index] ?? 0, protocol, mode }));
+}
+
+function range(text: string): readonly number[] {
+  const [first = 0, last = first] = text.split('-').map(Number);
+  return last < first
+    ? []
+    : Array.from({ length: Math.min(last - first + 1, maxRange + 1) }, (_, index) => first + index);
+}

@@ -1,0 +1,32 @@
+/** Go's durations as Compose takes them: `1m30s`, `500ms`, `1h`; a plain number is none. In ms; undefined if malformed. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(us|ms|s|m|h|d))+$/.test(text)) return text === '0' ? 0 : undefined;
+  const units: Readonly<Record<string, number>> = {
+    us: 0.001,
+    ms: 1,
+    s: 1_000,
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+  };
+  let total = 0;
+  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+(?:\.\d+)?)(us|ms|s|m|h|d)/g)) {
+    total += Number(amount) * (units[unit] ?? 0);
+  }
+  return Math.round(total);
+}
+
+/** Docker's sizes, 1024-based: `256M`, `256MiB`, `1g`, `1048576`. In bytes; undefined if malformed. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
+  if (!match) return undefined;
+  const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase());
+  return Math.round(Number(match[1]) * 1_024 ** power);
+}
+
+/** Cores as text or number: `0.5` is 500. In millicores; undefined if malformed. */
+export function parseCores(value: string | number): number | undefined {
+  const cores = Number(value);
+  if (value === '' || !Number.isFinite(cores) || cores <= 0) return undefined;
+  return Math.max(1, Math.round(cores * 1_000));
+}
