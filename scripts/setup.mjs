@@ -20,6 +20,7 @@ export const hostPrograms = {
   busybox: 'busybox-static',
   nsenter: 'util-linux',
   zstd: 'zstd',
+  'tini-static': 'tini',
 };
 
 /** What only the tests and benches need. */

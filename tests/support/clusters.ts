@@ -10,7 +10,11 @@ export type Cluster = readonly AnyObject[];
 
 const nodeIds = ['n1', 'n2', 'n3', 'n4'];
 const serviceIds = ['s1', 's2', 's3'];
-const moment = fc.integer({ min: noon - 700_000, max: noon });
+/** Long ago, or so short ago that a watch or a back-off still goes on. */
+const moment = fc.oneof(
+  fc.integer({ min: noon - 700_000, max: noon }),
+  fc.integer({ min: noon - 10_000, max: noon }),
+);
 
 function nodeOf(id: string, index: number): fc.Arbitrary<Node> {
   return fc
@@ -60,17 +64,47 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       condition: fc.constantFrom('any', 'any', 'on-failure', 'none' as const),
       hostPort: fc.boolean(),
       vip: fc.option(fc.constantFrom('10.211.0.1', '10.211.0.9'), { nil: undefined }),
+      published: fc.constantFrom(0, 8080, 8081, 30_000),
+      had: fc.option(fc.constantFrom(0, 30_000, 30_001), { nil: undefined }),
+      failures: fc.nat({ max: 9 }),
+      failedAt: moment,
+      failedTask: fc.nat({ max: 9 }),
     })
     .map((pick) => {
+      const port = {
+        target: 80,
+        published: pick.hostPort ? 8080 : pick.published,
+        protocol: 'tcp',
+        mode: pick.hostPort ? 'host' : 'ingress',
+      } as const;
       const spec = aSpec({
         name: id,
         mode: pick.global ? { kind: 'global' } : { kind: 'replicated', replicas: pick.replicas },
         restart: { condition: pick.condition, delayMs: 1_000, maxDelayMs: 60_000, windowMs: 600_000 },
-        ports: [{ target: 80, published: pick.hostPort ? 8080 : 0, protocol: 'tcp', mode: pick.hostPort ? 'host' : 'ingress' }],
-      }); // prettier-ignore
-      const service = aService({ id, spec, revisionId: `${id}-${pick.revision}`, removing: pick.removing });
-      // Two services never share a virtual address to begin with.
-      return { ...service, ...(pick.vip !== undefined && { vip: `${pick.vip}${id.slice(1)}` }) };
+        ports: [port],
+      });
+      const revisionId = `${id}-${pick.revision}`;
+      const failed = {
+        count: pick.failures,
+        lastAt: pick.failedAt,
+        lastTask: `t${pick.failedTask}`,
+        revisionId,
+      };
+      const service = aService({
+        id,
+        spec,
+        revisionId,
+        removing: pick.removing,
+        restarts: pick.failures > 0 ? { '1': failed } : {},
+      });
+      return {
+        ...service,
+        // Two services never share a virtual address or a given port to begin with.
+        ...(pick.vip !== undefined && { vip: `${pick.vip}${id.slice(1)}` }),
+        ...(pick.had !== undefined && {
+          publishedPorts: [{ ...port, published: pick.had === 0 ? 0 : pick.had + 10 * Number(id.slice(1)) }],
+        }),
+      };
     });
 }
 

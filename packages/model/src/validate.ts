@@ -44,16 +44,22 @@ function containerProblems(container: ContainerSpec): readonly Problem[] {
   const problems: Problem[] = [];
   const wrong = (path: string, message: string): void =>
     void problems.push({ path: `container.${path}`, message });
-  if (!/^[^\s\0]+$/.test(container.image)) wrong('image', 'an image is needed, e.g. nginx:1.27');
-  for (const name of Object.keys(container.env)) {
+  if (!/^[^\s\0-][^\s\0]*$/.test(container.image)) wrong('image', 'an image is needed, e.g. nginx:1.27');
+  for (const [name, value] of Object.entries(container.env)) {
     if (name === '' || /[=\0]/.test(name)) wrong('env', `"${name}" is not a name of an environment variable`);
+    if (value.includes('\0'))
+      wrong('env', `the value of ${name} has a NUL character, which no process can take`);
+  }
+  for (const key of ['entrypoint', 'command'] as const) {
+    if (container[key]?.some((word) => word.includes('\0')))
+      wrong(key, `the ${key} has a NUL character, which no process can take`);
   }
   if (container.workingDir !== undefined && !isSafePath(container.workingDir)) {
     wrong('workingDir', 'the working directory must be an absolute path, and not below /proc or /sys');
   }
   for (const target of container.tmpfs) {
-    if (!isSafePath(target))
-      wrong('tmpfs', `"${target}" must be an absolute path, and not below /proc, /sys or /dev`);
+    if (!isSafePath(target) || ['', 'dev'].includes(target.split('/').filter(Boolean).join('/')))
+      wrong('tmpfs', `"${target}" must be an absolute path, not / or /dev, and not below /proc or /sys`);
   }
   for (const name of [...container.capAdd, ...container.capDrop]) {
     if (!/^(CAP_)?[A-Z][A-Z_]+$/.test(name))
@@ -105,20 +111,37 @@ function portProblems(port: PortSpec, path: string): readonly Problem[] {
       path: `${path}.published`,
       message: 'the published port must be 1 to 65535, or 0 to have one chosen',
     });
+  } else if (port.mode === 'host' && port.published === 0) {
+    problems.push({
+      path: `${path}.published`,
+      message: 'a port of mode host needs its number on the host, e.g. 8080:80',
+    });
+  }
+  if (port.hostIp !== undefined && !isAddress(port.hostIp)) {
+    problems.push({ path: `${path}.hostIp`, message: `"${port.hostIp}" is not an IPv4 address` });
   }
   return problems;
 }
 
+/** Two ports clash if their numbers are the same and one of them listens on every address, or both on the same. */
 function duplicatePorts(ports: readonly PortSpec[]): readonly Problem[] {
-  const seen = new Set<string>();
   return ports.flatMap((port, index): Problem[] => {
-    const key = `${port.published}/${port.protocol} ${port.hostIp ?? ''}`;
-    const again = port.published !== 0 && seen.has(key);
-    seen.add(key);
-    return again
+    const again = ports
+      .slice(0, index)
+      .some(
+        (other) =>
+          other.published === port.published &&
+          other.protocol === port.protocol &&
+          (everywhere(other) || everywhere(port) || other.hostIp === port.hostIp),
+      );
+    return again && port.published !== 0
       ? [{ path: `ports.${index}`, message: `port ${port.published}/${port.protocol} is published twice` }]
       : [];
   });
+}
+
+function everywhere({ hostIp }: PortSpec): boolean {
+  return hostIp === undefined || hostIp === '0.0.0.0';
 }
 
 function constraintProblems(text: string, path: string): readonly Problem[] {
@@ -127,9 +150,20 @@ function constraintProblems(text: string, path: string): readonly Problem[] {
 }
 
 function restartProblems({ restart }: ServiceSpec): readonly Problem[] {
+  const problems: Problem[] = [];
   const values = [restart.delayMs, restart.maxDelayMs, restart.windowMs];
-  if (values.every((value) => isWhole(value, 0, 86_400_000))) return [];
-  return [{ path: 'restart', message: 'delays and windows of the restart policy must be 0 to 24 h' }];
+  if (!values.every((value) => isWhole(value, 0, 86_400_000))) {
+    problems.push({ path: 'restart', message: 'delays and windows of the restart policy must be 0 to 24 h' });
+  }
+  if (restart.maxAttempts !== undefined && !isWhole(restart.maxAttempts, 0, 1_000_000)) {
+    problems.push({ path: 'restart.maxAttempts', message: 'attempts must be a whole number from 0' });
+  }
+  return problems;
+}
+
+function isAddress(text: string): boolean {
+  const parts = text.split('.');
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
 }
 
 function isWhole(value: number, least: number, most: number): boolean {

@@ -16,40 +16,30 @@ const pattern =
 export function interpolate(source: string, variables: Variables): Interpolated {
   const unset: string[] = [];
   let error: string | undefined;
-  const text = source.replaceAll(
-    pattern,
-    (
-      whole: string,
-      dollar?: string,
-      plain?: string,
-      braced?: string,
-      operator?: string,
-      word = '',
-      bad?: string,
-    ) => {
-      if (dollar !== undefined) return '$';
-      if (bad !== undefined) {
-        error ??= `"${whole}" is not a variable; write \${NAME}, or $$ for a dollar sign`;
-        return whole;
-      }
-      const name = plain ?? braced ?? '';
-      const value = variables[name];
-      const present = operator?.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
-      switch (operator?.at(-1)) {
-        case '-':
-          return present ? (value ?? '') : interpolate(word, variables).text;
-        case '+':
-          return present ? interpolate(word, variables).text : '';
-        case '?':
-          if (!present) error ??= `variable ${name} is not set${word === '' ? '' : `: ${word}`}`;
-          return value ?? '';
-        case undefined:
-        default:
-          if (value === undefined) unset.push(name);
-          return value ?? '';
-      }
-    },
-  );
+  const text = source.replaceAll(pattern, (whole: string, ...groups: (string | undefined)[]) => {
+    const [dollar, plain, braced, operator, word = '', bad] = groups;
+    if (dollar !== undefined) return '$';
+    if (bad !== undefined) {
+      error ??= `"${whole}" is not a variable; write \${NAME}, or $$ for a dollar sign`;
+      return whole;
+    }
+    const name = plain ?? braced ?? '';
+    const value = variables[name];
+    const present = operator?.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
+    switch (operator?.at(-1)) {
+      case '-':
+        return present ? (value ?? '') : interpolate(word, variables).text;
+      case '+':
+        return present ? interpolate(word, variables).text : '';
+      case '?':
+        if (!present) error ??= `variable ${name} is not set${word === '' ? '' : `: ${word}`}`;
+        return value ?? '';
+      case undefined:
+      default:
+        if (value === undefined) unset.push(name);
+        return value ?? '';
+    }
+  });
   return { text, unset, ...(error !== undefined && { error }) };
 }
 

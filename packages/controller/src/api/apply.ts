@@ -1,4 +1,4 @@
-import type { Clock } from '@gantry/kit/clock';
+import { sleep, type Clock } from '@gantry/kit/clock';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { needsNewRevision, same } from '@gantry/model/spec-change';
@@ -20,6 +20,9 @@ export interface ApplyDeps {
 
 /** Other writers may come between; looking again settles it. */
 const maxAttempts = 8;
+/** A lease that could not be renewed (etcd was away) is confirmed or lost within this, ms; nothing is written before. */
+const leadWaitMs = 10_000;
+const leadPollMs = 100;
 
 /** Writes what users want: specs, revisions, and that a service should go. Nothing else in the system touches a spec. */
 export class Apply {
@@ -145,6 +148,7 @@ export class Apply {
   }
 
   async #commit(decide: (view: View) => readonly Step[]): Promise<readonly AppliedService[]> {
+    const giveUpAt = this.#deps.clock.monotonic() + leadWaitMs;
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const steps = decide(this.#deps.store.view());
       const writes = steps.flatMap((step) => step.writes);
@@ -156,8 +160,11 @@ export class Apply {
       }
       const result = await this.#deps.store.commit(writes);
       if (result.ok) return steps.map((step) => step.answer);
-      if (result.why === 'not_leader')
-        throw new GantryError('not_leader', 'this controller does not lead (any more)');
+      if (result.why === 'not_leader') {
+        await this.#untilLead(giveUpAt);
+        attempt--;
+        continue;
+      }
       if (result.why === 'unavailable') {
         throw new GantryError('unknown_outcome', `etcd did not answer: ${result.message}`, {
           hint: 'look with `gantry ls`, then apply again: the same file twice does no harm',
@@ -167,6 +174,17 @@ export class Apply {
     throw new GantryError('conflict', 'others write the same services again and again', {
       hint: 'try again',
     });
+  }
+
+  /** Nothing was written: waiting a moment and deciding anew does no harm. */
+  async #untilLead(giveUpAt: number): Promise<void> {
+    const { clock } = this.#deps;
+    if (clock.monotonic() > giveUpAt) {
+      throw new GantryError('not_leader', 'this controller cannot write: it has lost its lease in etcd', {
+        hint: 'is etcd running? See the log of the controller',
+      });
+    }
+    await sleep(clock, leadPollMs);
   }
 }
 

@@ -42,47 +42,81 @@ function subnets(view: View, settings: Settings): Decision {
 function addresses(view: View, env: Env): Decision {
   const services = [...view.all('service')];
   const missing = services
-    .filter((service) => service.vip === undefined || !portsSettled(service))
+    .filter((service) => !service.removing && (service.vip === undefined || !portsSettled(service)))
     .sort(byAge);
   if (missing.length === 0) return { writes: [] };
   const freeVip = without(addressesOf(env.settings.vipPool), new Set(services.map(({ vip }) => vip)));
-  const freePort = without(range(env.settings.portRange), usedPorts(services));
-  const writes = missing.map((service): Write => {
+  const ports = new PortBook(services, env.settings.portRange);
+  const wanted = missing.map((service): Service => {
     const vip = service.vip ?? freeVip();
-    const publishedPorts = choosePorts(service, freePort);
-    return { op: 'put', object: { ...service, ...(vip !== undefined && { vip }), publishedPorts } };
+    const publishedPorts = ports.choose(service);
+    return { ...service, ...(vip !== undefined && { vip }), publishedPorts };
   });
-  // An empty pool leaves a service as it is: nothing to write, and no end.
+  const short = wanted.filter((service) => service.vip === undefined || !portsSettled(service));
   return {
-    writes: writes.filter(
-      (write) => write.op === 'put' && !same(write.object, view.get('service', write.object.id)),
-    ),
+    // What cannot be had now leaves a service as it is: nothing to write, and no end.
+    writes: wanted
+      .filter((service) => !same(service, view.get('service', service.id)))
+      .map((object): Write => ({ op: 'put', object })),
+    ...(short.length > 0 && {
+      note: `${short.length} services lack an address or a port: it is taken, or the pool is empty`,
+    }),
   };
 }
 
 /** True if the published ports say what the spec asks for, with every zero replaced. */
-function portsSettled({ spec, publishedPorts }: Service): boolean {
-  if (publishedPorts?.length !== spec.ports.length) return false;
-  return spec.ports.every((port, index) => {
-    const settled = publishedPorts[index];
-    if (!settled || settled.published === 0) return false;
-    return same(port.published === 0 ? { ...settled, published: 0 } : settled, port);
+function portsSettled(service: Service): boolean {
+  return (
+    service.publishedPorts?.length === service.spec.ports.length &&
+    kept(service).every((port) => port !== undefined)
+  );
+}
+
+/**
+ * Who has which published port, while ports are given out. What a service has it keeps; a port that another has is not
+ * given twice (0 stands in its place until it is free).
+ */
+class PortBook {
+  readonly #taken = new Map<string, string>();
+  readonly #free: () => number | undefined;
+
+  constructor(services: readonly Service[], portRange: Settings['portRange']) {
+    for (const service of services) {
+      if (service.removing) continue;
+      kept(service).forEach((port) => port && this.#taken.set(keyOf(port), service.id));
+    }
+    // Ports that specs name are left to them, also where they are not given yet.
+    const named = services.flatMap(({ spec, publishedPorts }) => [...spec.ports, ...(publishedPorts ?? [])]);
+    this.#free = without(range(portRange), new Set(named.map(({ published }) => published)));
+  }
+
+  choose(service: Service): readonly PortSpec[] {
+    const before = kept(service);
+    return service.spec.ports.map((port, index) => {
+      const had = before[index];
+      if (had) return had;
+      const published = port.published === 0 ? (this.#free() ?? 0) : port.published;
+      const settled = { ...port, published };
+      const holder = this.#taken.get(keyOf(settled));
+      if (published === 0 || (holder !== undefined && holder !== service.id))
+        return { ...port, published: 0 };
+      this.#taken.set(keyOf(settled), service.id);
+      return settled;
+    });
+  }
+}
+
+/** The ports given before that the spec still asks for, at their place in the spec. */
+function kept({ spec, publishedPorts }: Service): readonly (PortSpec | undefined)[] {
+  return spec.ports.map((port, index) => {
+    const had = publishedPorts?.[index];
+    if (!had || had.published === 0) return undefined;
+    return same(port.published === 0 ? { ...had, published: 0 } : had, port) ? had : undefined;
   });
 }
 
-/** A port chosen before is kept as long as the spec still asks for one there. */
-function choosePorts(service: Service, free: () => number | undefined): readonly PortSpec[] {
-  return service.spec.ports.map((port, index) => {
-    if (port.published !== 0) return port;
-    const before = service.publishedPorts?.[index];
-    const kept = before && before.published !== 0 && same({ ...before, published: 0 }, port);
-    return { ...port, published: kept ? before.published : (free() ?? 0) };
-  });
-}
-
-function usedPorts(services: readonly Service[]): ReadonlySet<number> {
-  const all = services.flatMap(({ spec, publishedPorts }) => [...spec.ports, ...(publishedPorts ?? [])]);
-  return new Set(all.map(({ published }) => published));
+function keyOf({ published, protocol }: PortSpec): string {
+  return `${published}/${protocol}`;
 }
 
 function* range({ first, last }: { readonly first: number; readonly last: number }): Iterable<number> {

@@ -9,9 +9,13 @@ export const orphanAfterMs = 86_400_000;
 /** Tasks given up in one decision. */
 const maxOrphans = 100;
 
+/** Hosts that go down within this time of each other go "at once", ms. */
+export const brakeWindowMs = 60_000;
+
 /**
- * Declares nodes down after silence, and ready again. The brake: while more than half of the nodes are silent at once,
- * none is declared down, because then it is sooner the network or this controller that fails than the hosts.
+ * Declares nodes down after silence, and ready again. The brake: while more than half of the nodes fall silent at once,
+ * none is declared down, because then it is sooner the network or this controller that fails than the hosts. A node that
+ * has been down for longer than the window counts on neither side: it is an old loss, and the rest is the cluster.
  */
 export const nodeHealth: Reconciler = {
   name: 'node-health',
@@ -41,9 +45,10 @@ export const nodeHealth: Reconciler = {
     const downAt = node.silentSince + env.settings.silenceMs;
     if (node.state === 'down') return orphans(view, node, env);
     if (env.now < downAt) return { writes: [], wakeAt: downAt };
-    const [silent, all] = [silentNodes(view), view.count('node')];
+    const { silent, all, changesAt } = census(view, env);
     if (silent * 2 > all) {
-      return become(node, 'unknown', `silent, but so are ${silent} of ${all} hosts: nothing is moved`);
+      const held = become(node, 'unknown', `silent, but so are ${silent} of ${all} hosts: nothing is moved`);
+      return { ...held, ...(changesAt !== undefined && { wakeAt: changesAt }) };
     }
     return become(node, 'down', `silent for ${Math.round(env.settings.silenceMs / 1_000)} s`);
   },
@@ -68,14 +73,31 @@ function orphans(view: View, node: Node, env: Env): Decision {
   return { writes };
 }
 
-function silentNodes(view: View): number {
-  let count = 0;
-  for (const node of view.all('node')) if (node.silentSince !== undefined) count++;
-  return count;
+/** How many nodes count, how many of them are silent, and when time alone changes that. */
+function census(
+  view: View,
+  env: Env,
+): { readonly silent: number; readonly all: number; readonly changesAt?: number } {
+  let [silent, all, changesAt] = [0, 0, Infinity];
+  for (const node of view.all('node')) {
+    const leavesAt = lostAt(node, env) + brakeWindowMs;
+    if (env.now >= leavesAt) continue;
+    all++;
+    if (node.silentSince === undefined) continue;
+    silent++;
+    changesAt = Math.min(changesAt, leavesAt);
+  }
+  return { silent, all, ...(changesAt !== Infinity && { changesAt }) };
+}
+
+/** When a node that is down went down; never for others. */
+function lostAt({ state, silentSince }: Node, { settings }: Env): number {
+  return state === 'down' && silentSince !== undefined ? silentSince + settings.silenceMs : Infinity;
 }
 
 function movesTheBrake(change: Change): boolean {
   if (change.kind !== 'node') return false;
   const { before, after } = change;
-  return !before || !after || (before.silentSince === undefined) !== (after.silentSince === undefined);
+  if (!before || !after) return true;
+  return before.silentSince !== after.silentSince || (before.state === 'down') !== (after.state === 'down');
 }

@@ -8,6 +8,9 @@ import { nothing, type Reconciler } from './reconciler.ts';
 /** Placements of one decision: what one commit carries; the rest follows on the outcome. */
 const maxPlacements = 100;
 
+/** Hosts whose reasons are written out; a task's record must stay small in a cluster of thousands. */
+const maxReasons = 8;
+
 /**
  * Gives waiting tasks a node. One question for the whole cluster, because placements compete: tasks of the same revision
  * are placed together.
@@ -69,9 +72,16 @@ function assigned(task: Task, nodeId: string, nodeName: string, now: number): Wr
 
 /** The reason why a task waits is written when it changes, not each time it is asked again. */
 function refused(task: Task, refusals: readonly string[], now: number): Write | undefined {
-  const reason = refusals.length === 0 ? 'no host has joined yet' : `no host fits: ${refusals.join('; ')}`;
+  const reason = refusals.length === 0 ? 'no host has joined yet' : `no host fits: ${listed(refusals)}`;
   if (task.status.state === 'pending' && task.status.reason === reason) return undefined;
   return { op: 'put', object: { ...task, status: { ...task.status, state: 'pending', at: now, reason } } };
+}
+
+function listed(refusals: readonly string[]): string {
+  const more = refusals.length - maxReasons;
+  return [...refusals.slice(0, maxReasons), ...(more > 0 ? [`and ${more} more hosts do not fit`] : [])].join(
+    '; ',
+  );
 }
 
 function waits(task: Task): boolean {

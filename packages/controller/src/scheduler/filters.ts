@@ -10,6 +10,8 @@ export interface Filter {
 /** All rules, in the order in which they are asked; the first refusal is the reason. */
 export const filters: readonly Filter[] = [
   { name: 'ready', refuse: ({ node }) => (node.state === 'ready' ? undefined : `is ${node.state}`) },
+  // Not yet down, but a task placed there now would most likely be placed again in a few seconds.
+  { name: 'heard', refuse: ({ node }) => (node.silentSince === undefined ? undefined : 'is silent') },
   { name: 'active', refuse: ({ node }) => availability[node.availability] },
   { name: 'subnet', refuse: ({ node }) => (node.subnet === undefined ? 'has no addresses yet' : undefined) },
   { name: 'constraints', refuse: constraints },

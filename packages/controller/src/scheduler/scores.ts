@@ -26,7 +26,13 @@ export function compare(a: NodeLoad, b: NodeLoad, requirement: Requirement): num
 function leftover(load: NodeLoad, { cpuMillis, memoryBytes }: Requirement): number {
   if (cpuMillis === 0 && memoryBytes === 0) return 0;
   const { description } = load.node;
-  const cpu = (description.cpuMillis - load.cpuMillis - cpuMillis) / description.cpuMillis;
-  const memory = (description.memoryBytes - load.memoryBytes - memoryBytes) / description.memoryBytes;
-  return cpu + memory;
+  return (
+    share(description.cpuMillis - load.cpuMillis - cpuMillis, description.cpuMillis) +
+    share(description.memoryBytes - load.memoryBytes - memoryBytes, description.memoryBytes)
+  );
+}
+
+/** A host that did not say what it has leaves nothing over. */
+function share(left: number, whole: number): number {
+  return whole > 0 ? left / whole : 0;
 }

@@ -96,13 +96,7 @@ function makingWay(
 }
 
 /** Nothing live is there: fill it, unless something still has to end or the restart policy says wait. */
-function empty(
-  view: View,
-  service: Service,
-  place: Place,
-  lost: readonly Task[],
-  now: number,
-): PlaceStep {
+function empty(view: View, service: Service, place: Place, lost: readonly Task[], now: number): PlaceStep {
   const step = { ...idle, stop: lost };
   if (!place.fillable) return step;
   if (place.tasks.some((task) => isStopping(view, task))) return { ...step, rolling: true };

@@ -1,9 +1,11 @@
+import type { Node } from '@gantry/model/node';
 import type { Service, SlotRestarts } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Change, View, Write } from '../../store/store.ts';
 import type { Decision, Env, Reconciler } from '../reconciler.ts';
 import { placesOf, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
+import { inTurn } from './turns.ts';
 
 /**
  * Keeps every service at what its spec says: makes tasks, replaces those that end or are lost, rolls over to a new
@@ -34,12 +36,17 @@ export const services: Reconciler = {
 };
 
 /** Services with tasks on the node, and all global ones, for they may want one there. */
-function* concernedBy(change: Change & { kind: 'node' }, view: View): Iterable<string> {
-  const [a, b] = [change.before, change.after];
-  const same = a && b && a.state === b.state && a.availability === b.availability && a.labels === b.labels;
-  if (same && a.subnet === b.subnet && a.description === b.description) return;
-  for (const { serviceId } of view.tasksOnNode(change.id)) yield serviceId;
-  for (const { id, spec } of view.all('service')) if (spec.mode.kind === 'global') yield id;
+function* concernedBy({ id, before, after }: Change & { kind: 'node' }, view: View): Iterable<string> {
+  if (before && after && facing(before) === facing(after)) return;
+  for (const { serviceId } of view.tasksOnNode(id)) yield serviceId;
+  for (const service of view.all('service')) if (service.spec.mode.kind === 'global') yield service.id;
+}
+
+/** All that a decision about a service looks at of a node. */
+function facing({ state, availability, silentSince, subnet, name, labels, description }: Node): string {
+  const { os, arch, cpuMillis, memoryBytes } = description;
+  const words = [state, availability, silentSince !== undefined, subnet, name, os, arch];
+  return JSON.stringify([...words, cpuMillis, memoryBytes, Object.entries(labels).sort()]);
 }
 
 function remove(view: View, service: Service): Decision {
@@ -59,46 +66,43 @@ function stopAll(tasks: Iterable<Task>): readonly Write[] {
 function keep(view: View, service: Service, env: Env): Decision {
   const { wanted, extra } = placesOf(view, service);
   const steps = inTurn(
+    view,
     service,
-    wanted,
     wanted.map((place) => stepOf(view, service, place, env.now)),
+    env.now,
   );
-  const writes: Write[] = [...stopAll(extra)];
   const restarts: Record<string, SlotRestarts> = { ...service.restarts };
-  let wakeAt: number | undefined;
-  steps.forEach((step, index) => {
-    const place = wanted[index];
-    if (!place) return;
-    if (step.restart) {
-      restarts[place.key] = step.restart.restarts;
-      if (!step.create) wakeAt = Math.min(wakeAt ?? Infinity, step.restart.at);
-    }
-    writes.push(...writesOf(service, place, step, env));
+  const made = wanted.flatMap((place, index) => {
+    const step = steps[index];
+    if (step?.restart) restarts[place.key] = step.restart.restarts;
+    return step ? writesOf(service, place, step, env) : [];
   });
-  const owner = withRestarts(service, restarts);
-  return { writes: [...(owner ? [owner] : []), ...writes], ...(wakeAt !== undefined && { wakeAt }) };
+  const owner = withRestarts(view, service, restarts);
+  const writes = [...(owner ? [owner] : []), ...stopAll(extra), ...made];
+  const wakeAt = wakeOf(steps);
+  return {
+    writes,
+    ...(wakeAt !== undefined && { wakeAt }),
+    ...(writes.length > 0 && { note: noteOf(writes) }),
+  };
 }
 
-/** One place rolls over at a time: the first candidate begins if none is under way. */
-function inTurn(
-  service: Service,
-  places: readonly Place[],
-  steps: readonly PlaceStep[],
-): readonly PlaceStep[] {
-  if (steps.some(({ rolling }) => rolling)) return steps;
-  // Places that are still filling up come first: an update must not take ready tasks while others are missing.
-  const filling = steps.some(({ create, restart }) => create || restart !== undefined);
-  const next = filling ? -1 : steps.findIndex(({ candidate }) => candidate);
-  return steps.map((step, index) => (index === next ? rolledOver(service, places[index], step) : step));
+/** The earliest end of a back-off, or of a watch that something waits for. */
+function wakeOf(steps: readonly PlaceStep[]): number | undefined {
+  const waits = steps.some(({ rolling, candidate }) => rolling || candidate);
+  const times = steps.flatMap(({ create, restart, watchedAt }) => [
+    ...(restart && !create ? [restart.at] : []),
+    ...(waits && watchedAt !== undefined ? [watchedAt] : []),
+  ]);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Start-first, unless a host port can only be held by one task at a time. */
-function rolledOver(service: Service, place: Place | undefined, step: PlaceStep): PlaceStep {
-  const stopFirst = service.spec.ports.some(({ mode }) => mode === 'host');
-  if (!stopFirst) return { ...step, create: true };
-  const live =
-    place?.tasks.filter((task) => task.desired === 'running' && !isTerminal(task.status.state)) ?? [];
-  return { ...step, stop: [...step.stop, ...live.filter((task) => !step.stop.includes(task))] };
+function noteOf(writes: readonly Write[]): string {
+  const tasks = writes.flatMap((write) =>
+    write.op === 'put' && write.object.kind === 'task' ? [write.object] : [],
+  );
+  const made = tasks.filter(({ version }) => version === 0).length;
+  return `${made} tasks made, ${tasks.length - made} let go`;
 }
 
 function writesOf(service: Service, place: Place, step: PlaceStep, env: Env): readonly Write[] {
@@ -112,7 +116,7 @@ function writesOf(service: Service, place: Place, step: PlaceStep, env: Env): re
 function create(service: Service, place: Place, env: Env): Write {
   const status = place.node
     ? ({ state: 'assigned', reason: `placed on ${place.node.name}` } as const)
-    : ({ state: 'pending', reason: 'waiting for a place' } as const);
+    : ({ state: 'new', reason: 'waiting for a place' } as const);
   return {
     op: 'put',
     object: {
@@ -135,10 +139,14 @@ function desire(task: Task, desired: 'shutdown' | 'remove'): Write {
 }
 
 /** The service with its restart history, if that changed; places that are gone are forgotten. */
-function withRestarts(service: Service, restarts: Readonly<Record<string, SlotRestarts>>): Write | undefined {
+function withRestarts(
+  view: View,
+  service: Service,
+  restarts: Readonly<Record<string, SlotRestarts>>,
+): Write | undefined {
   const { mode } = service.spec;
-  const kept = Object.entries(restarts).filter(
-    ([key]) => mode.kind === 'global' || Number(key) <= mode.replicas,
+  const kept = Object.entries(restarts).filter(([key]) =>
+    mode.kind === 'global' ? view.get('node', key) : Number(key) <= mode.replicas,
   );
   const same =
     kept.length === Object.keys(service.restarts).length &&
