@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
 import * as fromModel from '@gantry/proto/from-model';
 import { CallError } from '../client.ts';
-import { parseEnvFile } from '../compose/interpolate.ts';
+import { parseEnvFile } from '../compose/env-file.ts';
 import { showProblems } from '../compose/problems.ts';
 import { readCompose, type ComposeResult } from '../compose/read.ts';
 import { withContext, type Context, type GlobalOptions } from '../context.ts';
@@ -79,7 +79,7 @@ async function load(file: string, stack: string | undefined): Promise<Loaded> {
   const compose = readCompose({
     source,
     stack: { fallback: stackName(basename(directory)), ...(stack !== undefined && { given: stack }) },
-    variables: { ...parseEnvFile(fromDirectory('.env') ?? ''), ...process.env },
+    variables: { ...parseEnvFile(fromDirectory('.env') ?? '', process.env).values, ...process.env },
     readFile: fromDirectory,
     sugar: /(^|\.)gantry\.ya?ml$/.test(basename(file)),
   });

@@ -1,141 +1,173 @@
-/** What becomes of a service key of the Compose Spec. There is no fourth list: nothing is silently ignored. */
+/** What becomes of a key of the Compose Spec. There is no fourth list: nothing is silently ignored. */
 export type KeyPolicy =
   | { readonly kind: 'honoured' }
   /** Honoured in another way, which is said. */
   | { readonly kind: 'noticed'; readonly notice: string }
-  /** Refused, with what to use instead. */
-  | { readonly kind: 'refused'; readonly instead: string };
+  /** Refused, with what to use instead; `yet`: it is planned. */
+  | { readonly kind: 'refused'; readonly instead: string; readonly yet?: true };
 
-const honoured = [
-  'image', 'command', 'entrypoint', 'environment', 'env_file', 'ports', 'expose', 'deploy', 'scale', 'restart',
-  'working_dir', 'user', 'hostname', 'labels', 'annotations', 'stop_signal', 'stop_grace_period', 'read_only', 'init',
-  'cap_add', 'cap_drop', 'tmpfs', 'mem_limit', 'mem_reservation', 'cpus', 'pids_limit',
+const honoured: KeyPolicy = { kind: 'honoured' };
+const noticed = (notice: string): KeyPolicy => ({ kind: 'noticed', notice });
+const refused = (instead: string): KeyPolicy => ({ kind: 'refused', instead });
+
+const planned = (instead: string): KeyPolicy => ({ kind: 'refused', instead, yet: true });
+
+const later = planned('leave it out for now');
+const limit = refused('use deploy.resources.limits.cpus');
+const noSwap = refused('leave it out; a container with a memory limit has no swap');
+const windows = refused('leave it out; it is for Windows');
+const byAddress = refused('leave it out; services reach each other by their address');
+
+/** All service keys of the Compose Spec, in its order of the alphabet. */
+const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
+  ['annotations', noticed('they become labels of the container')],
+  ['attach', refused('leave it out; it is for `docker compose up`')],
+  ['blkio_config', later],
+  ['build', refused('build and push the image first, then name it with image:')],
+  ['cap_add', honoured],
+  ['cap_drop', honoured],
+  ['cgroup', refused('leave it out; every container has its own cgroup namespace')],
+  ['cgroup_parent', refused('leave it out; the host names the cgroups')],
+  ['command', honoured],
+  ['configs', later],
+  ['container_name', noticed('containers are named by their service and slot; the name is not used')],
+  ['cpu_count', limit],
+  ['cpu_percent', limit],
+  ['cpu_period', limit],
+  ['cpu_quota', limit],
+  ['cpu_rt_period', limit],
+  ['cpu_rt_runtime', limit],
+  ['cpu_shares', refused('use deploy.resources.reservations.cpus')],
+  ['cpus', honoured],
+  ['cpuset', later],
+  ['credential_spec', windows],
+  ['depends_on', planned('leave it out; services start together, and a client tries again until its server answers')],
+  ['deploy', honoured],
+  ['develop', refused('leave it out; it is for `docker compose watch`')],
+  ['device_cgroup_rules', later],
+  ['devices', later],
+  ['dns', later],
+  ['dns_opt', later],
+  ['dns_search', later],
+  ['domainname', refused('write the whole name as hostname')],
+  ['entrypoint', honoured],
+  ['env_file', honoured],
+  ['environment', honoured],
+  ['expose', honoured],
+  ['extends', later],
+  ['external_links', byAddress],
+  ['extra_hosts', later],
+  ['gpus', later],
+  ['group_add', later],
+  ['healthcheck', later],
+  ['hostname', honoured],
+  ['image', honoured],
+  ['init', honoured],
+  ['ipc', refused('leave it out; every container has its own IPC')],
+  ['isolation', windows],
+  ['label_file', refused('write them as labels')],
+  ['labels', honoured],
+  ['links', byAddress],
+  ['logging', refused('leave it out; each host keeps the logs, and `gantry logs` reads them')],
+  ['mac_address', later],
+  ['mem_limit', honoured],
+  ['mem_reservation', honoured],
+  ['mem_swappiness', noSwap],
+  ['memswap_limit', noSwap],
+  ['models', later],
+  ['network_mode', later],
+  ['networks', planned('leave it out for now; all services share one network')],
+  ['oom_kill_disable', refused('leave it out; a container beyond its memory limit is ended')],
+  ['oom_score_adj', later],
+  ['pid', refused('leave it out; every container has its own process ids')],
+  ['pids_limit', honoured],
+  ['platform', refused('leave it out; the image for the architecture of the host is chosen')],
+  ['ports', honoured],
+  ['post_start', later],
+  ['pre_start', later],
+  ['pre_stop', later],
+  ['privileged', refused('name the capabilities with cap_add')],
+  ['profiles', later],
+  ['provider', later],
+  ['pull_policy', refused('leave it out; an image is pulled where its bytes are missing')],
+  ['pull_refresh_after', refused('leave it out; an image is pulled where its bytes are missing')],
+  ['read_only', honoured],
+  ['restart', honoured],
+  ['runtime', refused('leave it out; containers run with runc')],
+  ['scale', honoured],
+  ['secrets', later],
+  ['security_opt', later],
+  ['shm_size', later],
+  ['stdin_open', later],
+  ['stop_grace_period', honoured],
+  ['stop_signal', honoured],
+  ['storage_opt', later],
+  ['sysctls', later],
+  ['tmpfs', honoured],
+  ['tty', later],
+  ['ulimits', later],
+  ['use_api_socket', refused('leave it out; there is no Docker socket')],
+  ['user', honoured],
+  ['userns_mode', later],
+  ['uts', refused('leave it out; every container has its own host name')],
+  ['volumes', planned('use tmpfs for scratch space')],
+  ['volumes_from', planned('use tmpfs for scratch space')],
+  ['working_dir', honoured],
 ]; // prettier-ignore
 
-const noticed: Readonly<Record<string, string>> = {
-  container_name: 'containers are named by their service and slot; the name is not used',
-};
+const all = (...keys: readonly string[]): readonly (readonly [string, KeyPolicy])[] =>
+  keys.map((key) => [key, honoured]);
 
-const later = 'it is not supported yet; leave it out';
+/** Keys of each kind of map in a Compose file, with what becomes of them. */
+const tables = {
+  file: new Map<string, KeyPolicy>([
+    ...all('name', 'services'),
+    ['version', noticed('it has no meaning any more')],
+    ['networks', planned('leave it out for now; all services share one network')],
+    ['volumes', planned('use tmpfs for scratch space')],
+    ['secrets', later],
+    ['configs', later],
+    ['include', later],
+    ['models', later],
+  ]),
+  service: new Map(service),
+  deploy: new Map<string, KeyPolicy>([
+    ...all('mode', 'replicas', 'resources', 'restart_policy', 'placement', 'labels'),
+    ['update_config', later],
+    ['rollback_config', later],
+    ['endpoint_mode', later],
+  ]),
+  'deploy.placement': new Map<string, KeyPolicy>([
+    ...all('constraints'),
+    ['preferences', refused('leave it out; copies are spread over the hosts')],
+    ['max_replicas_per_node', later],
+  ]),
+  'deploy.restart_policy': new Map(all('condition', 'delay', 'max_attempts', 'window')),
+  'deploy.resources': new Map(all('limits', 'reservations')),
+  'deploy.resources.limits': new Map(all('cpus', 'memory', 'pids')),
+  'deploy.resources.reservations': new Map<string, KeyPolicy>([
+    ...all('cpus', 'memory'),
+    ['generic_resources', later],
+    ['devices', later],
+  ]),
+  ports: new Map<string, KeyPolicy>([
+    ...all('target', 'published', 'protocol', 'mode', 'host_ip'),
+    ['name', noticed('ports are known by their numbers; the name is not used')],
+    ['app_protocol', noticed('it is not used')],
+  ]),
+  env_file: new Map<string, KeyPolicy>([...all('path', 'required'), ['format', later]]),
+  resources: new Map(all('cpus', 'memory')),
+} as const satisfies Readonly<Record<string, ReadonlyMap<string, KeyPolicy>>>;
 
-/** Keys for later work, and keys that will never fit, each with what to do. */
-const refused: Readonly<Record<string, string>> = {
-  build: 'build and push the image first, then name it with image:',
-  volumes: 'volumes are not supported yet; use tmpfs for scratch space',
-  healthcheck: later,
-  depends_on: 'services are started together; let a client try again until its server answers',
-  networks: 'all services share one network for now',
-  secrets: later,
-  configs: later,
-  network_mode: later,
-  privileged: 'no container is privileged; name the capabilities with cap_add',
-  devices: later,
-  gpus: later,
-  dns: later,
-  dns_opt: later,
-  dns_search: later,
-  extra_hosts: later,
-  ulimits: later,
-  sysctls: later,
-  security_opt: later,
-  shm_size: later,
-  group_add: later,
-  tty: later,
-  stdin_open: later,
-  logging: 'logs are kept by each host; read them with `gantry logs`',
-  links: 'reach other services by their address',
-  external_links: 'reach other services by their address',
-  volumes_from: 'use a named volume once they are supported',
-  profiles: later,
-  pull_policy: 'an image is pulled when its host does not have its bytes',
-  platform: 'the image for the architecture of the host is chosen',
-  runtime: 'containers run with runc',
-  pid: 'every container has its own process ids',
-  ipc: 'every container has its own IPC',
-  uts: 'every container has its own host name',
-  userns_mode: later,
-  cgroup: 'every container has its own cgroup namespace',
-  cgroup_parent: 'cgroups are named by the host',
-  isolation: 'it is for Windows',
-  credential_spec: 'it is for Windows',
-  cpu_count: 'use deploy.resources.limits.cpus',
-  cpu_percent: 'use deploy.resources.limits.cpus',
-  cpu_period: 'use deploy.resources.limits.cpus',
-  cpu_quota: 'use deploy.resources.limits.cpus',
-  cpu_rt_period: 'use deploy.resources.limits.cpus',
-  cpu_rt_runtime: 'use deploy.resources.limits.cpus',
-  cpu_shares: 'use deploy.resources.reservations.cpus',
-  cpuset: later,
-  blkio_config: later,
-  memswap_limit: 'a container with a memory limit has no swap',
-  mem_swappiness: 'a container with a memory limit has no swap',
-  oom_kill_disable: 'a container beyond its memory limit is ended',
-  oom_score_adj: later,
-  storage_opt: later,
-  mac_address: later,
-  domainname: 'set hostname',
-  device_cgroup_rules: later,
-  label_file: 'use labels',
-  attach: 'it is for `docker compose up` only',
-  develop: 'it is for `docker compose watch` only',
-  extends: later,
-  models: later,
-  provider: later,
-  post_start: later,
-  pre_stop: later,
-  pull_refresh_after: later,
-  use_api_socket: 'there is no Docker socket',
-};
+/** A kind of map in a Compose file. */
+export type Section = keyof typeof tables;
 
-/** Every service key of the Compose Spec (and `x-…`), with what becomes of it; undefined for what is no key at all. */
-export function serviceKeyPolicy(key: string): KeyPolicy | undefined {
-  if (honoured.includes(key) || key.startsWith('x-')) return { kind: 'honoured' };
-  const notice = noticed[key];
-  if (notice !== undefined) return { kind: 'noticed', notice };
-  const instead = refused[key];
-  return instead === undefined ? undefined : { kind: 'refused', instead };
+/** What becomes of a key (`x-…` is welcome everywhere); undefined for what is no key at all. */
+export function keyPolicy(section: Section, key: string): KeyPolicy | undefined {
+  return key.startsWith('x-') ? honoured : tables[section].get(key);
 }
 
-/** All keys, for suggestions. */
-export const serviceKeys: readonly string[] = [...honoured, ...Object.keys(noticed), ...Object.keys(refused)];
-
-/** Words people write for something else: other tools' and near misses that spelling does not find. */
-const meant: Readonly<Record<string, string>> = {
-  replicas: 'deploy.replicas',
-  env: 'environment',
-  envs: 'environment',
-  port: 'ports',
-  memory: 'deploy.resources.limits.memory',
-  cpu: 'deploy.resources.limits.cpus',
-  resources: 'deploy.resources',
-  args: 'command',
-  cmd: 'command',
-  containers: 'services',
-  containerPort: 'ports',
-  workdir: 'working_dir',
-  restart_policy: 'deploy.restart_policy',
-  constraints: 'deploy.placement.constraints',
-};
-
-/** What an unknown key probably means: a known mistake, or the nearest spelling. */
-export function suggestion(key: string, known: readonly string[]): string | undefined {
-  if (meant[key] !== undefined) return meant[key];
-  const near = known
-    .map((word) => ({ word, distance: distance(key, word) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near && near.distance <= Math.max(1, Math.floor(key.length / 3)) ? near.word : undefined;
-}
-
-/** Levenshtein's: insertions, deletions and replacements. */
-export function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replaced);
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+/** All keys of a section, for suggestions. */
+export function keysOf(section: Section): readonly string[] {
+  return [...tables[section].keys()];
 }

@@ -1,5 +1,6 @@
 import type { Node } from 'yaml';
 import type { PortSpec } from '@gantry/model/service';
+import { checkKeys } from './check-keys.ts';
 import type { ComposeDocument } from './document.ts';
 import { whole, word } from './values.ts';
 
@@ -7,30 +8,28 @@ const protocols = ['tcp', 'udp'] as const;
 /** A range opens at most this many ports: more is a typing error sooner than a wish. */
 const maxRange = 1_000;
 
-/** `ports:` in its short and long forms. */
-export function readPorts(doc: ComposeDocument, node: Node | undefined): readonly PortSpec[] {
-  return doc
-    .items(node, 'ports')
-    .flatMap((item) => (doc.isMap(item) ? longPort(doc, item) : shortPort(doc, item)));
+/** `ports:` in its short and long forms, each with the entry it was read from: a range is many ports of one entry. */
+export function readPorts(
+  doc: ComposeDocument,
+  node: Node | undefined,
+): readonly { readonly port: PortSpec; readonly node: Node }[] {
+  return doc.items(node, 'ports').flatMap((item) => {
+    const ports = doc.isMap(item) ? longPort(doc, item) : shortPort(doc, item);
+    return ports.map((port) => ({ port, node: item }));
+  });
 }
 
 /** `8080:80`, `8080-8082:80-82/udp`, `80`; an address of the host before them is refused for now. */
 function shortPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
-  const text = doc.text(node, 'a port') ?? '';
+  const text = doc.text(node, 'a port');
+  if (text === undefined) return [];
   const match = /^(?:(?:(\[[^\]]*\]|[\d.]+):)?(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(\w+))?$/.exec(text);
   if (!match) {
     doc.problem(node, `port "${text}" is not understood`, 'write HOST:CONTAINER, e.g. "8080:80", in quotes');
     return [];
   }
   const [, hostIp, hostRange = '', targetRange = '', protocol = 'tcp'] = match;
-  if (hostIp !== undefined && hostIp !== '0.0.0.0') {
-    doc.problem(
-      node,
-      `port "${text}": choosing an address of the host is not supported yet`,
-      'leave it out: every host answers',
-    );
-    return [];
-  }
+  if (!isEveryAddress(doc, node, hostIp)) return [];
   const known = protocols.find((one) => one === protocol);
   if (known === undefined) {
     doc.problem(node, `port "${text}": the protocol ${protocol} is not known`, 'use tcp or udp');
@@ -40,21 +39,37 @@ function shortPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
 }
 
 function longPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
-  for (const { key, keyNode } of doc.entries(node, 'a port')) {
-    if (['target', 'published', 'protocol', 'mode', 'name', 'app_protocol'].includes(key)) continue;
-    if (key === 'host_ip')
-      doc.problem(keyNode, 'host_ip is not supported yet', 'leave it out: every host answers');
-    else doc.problem(keyNode, `unknown key "${key}" of a port`, 'use target, published, protocol, mode');
-  }
+  checkKeys(doc, node, 'ports', 'a port');
+  if (!isEveryAddress(doc, doc.get(node, 'host_ip') ?? node, doc.text(doc.get(node, 'host_ip'), 'host_ip')))
+    return [];
   const target = whole(doc, doc.get(node, 'target'), 'target');
   if (target === undefined) {
     doc.problem(node, 'a port needs a target, the port in the container');
     return [];
   }
   const published = doc.text(doc.get(node, 'published'), 'published') ?? '';
+  if (!/^(\d+(-\d+)?)?$/.test(published)) {
+    doc.problem(
+      doc.get(node, 'published'),
+      `published "${published}" is not a port`,
+      'write e.g. published: 8080',
+    );
+    return [];
+  }
   const protocol = word(doc, doc.get(node, 'protocol'), 'protocol', protocols) ?? 'tcp';
   const mode = word(doc, doc.get(node, 'mode'), 'mode', ['ingress', 'host'] as const) ?? 'ingress';
   return expand(doc, node, published, published, String(target), protocol, mode);
+}
+
+/** Publishing on one address of the hosts is for later; saying so is better than opening it to everybody. */
+function isEveryAddress(doc: ComposeDocument, node: Node, address: string | undefined): boolean {
+  if (address === undefined || address === '0.0.0.0') return true;
+  doc.problem(
+    node,
+    `publishing on ${address} only is not supported`,
+    'leave the address out: every host answers',
+  );
+  return false;
 }
 
 function expand(
@@ -69,7 +84,7 @@ function expand(
   const targets = range(targetRange);
   const published = hostRange === '' ? targets.map(() => 0) : range(hostRange);
   if (targets.length === 0 || targets.length > maxRange || published.length !== targets.length) {
-    doc.problem(node, `port "${text}": both ranges must be of the same length, at most ${maxRange} ports`);
+    doc.problem(node, `port "${text}": both ranges must have the same length, at most ${maxRange} ports`);
     return [];
   }
   return targets.map((target, index) => ({ target, published: published[index] ?? 0, protocol, mode }));

@@ -2,19 +2,18 @@ import type { Node } from 'yaml';
 import { namePattern } from '@gantry/model/ids';
 import type { ServiceSpec } from '@gantry/model/service';
 import { problemsOf } from '@gantry/model/validate';
-import { ComposeDocument } from './document.ts';
-import type { Variables } from './interpolate.ts';
-import { suggestion } from './keys.ts';
-import type { Problem } from './problems.ts';
+import { checkKeys } from './check-keys.ts';
+import { ComposeDocument, type Entry } from './document.ts';
+import type { Surroundings } from './environment.ts';
+import { locateField } from './locate.ts';
+import type { Problem, Spot } from './problems.ts';
 import { readService } from './service.ts';
 
 /** A Compose file and what it is read with; nothing else is looked at. */
-export interface ComposeInput {
+export interface ComposeInput extends Surroundings {
   readonly source: string;
   /** The stack's name unless the file says `name:`; `given` wins over the file. */
   readonly stack: { readonly given?: string; readonly fallback: string };
-  readonly variables: Variables;
-  readonly readFile: (name: string) => string | undefined;
   /** True for `gantry.yaml`. */
   readonly sugar: boolean;
 }
@@ -25,51 +24,56 @@ export interface ComposeResult {
   readonly problems: readonly Problem[];
   /** Said, but no reason to stop. */
   readonly notices: readonly Problem[];
-  /** Where a path of the spec stands in the file: `services.web.image`; the nearest part that is in the file. */
-  readonly locate: (path: string) => Pick<Problem, 'line' | 'column' | 'length'>;
+  /** Where a field of a spec stands in the file: `services.web.image`, `services.web.ports.0`. */
+  readonly locate: (path: string) => Spot;
 }
-
-const topKeys = ['name', 'services', 'version', 'networks', 'volumes', 'secrets', 'configs', 'include'];
 
 /** Reads a Compose file into specs, or says everything that is wrong with it, each with its place. */
 export function readCompose(input: ComposeInput): ComposeResult {
   const doc = new ComposeDocument(input.source, input.variables);
-  const stack = readTop(doc, input);
-  const entries = doc.problems.length > 0 ? [] : doc.entries(doc.get(doc.root, 'services'), 'services');
-  const services = entries.map(({ key, value, keyNode }) => {
-    const spec = readService(doc, value, { ...input, stack, name: key });
-    if (doc.problems.length === 0) {
-      for (const problem of problemsOf(spec))
-        doc.problem(nodeAt(doc, value, problem.path) ?? keyNode, problem.message);
-    }
-    return spec;
+  const stack = doc.readable ? readTop(doc, input) : '';
+  const entries = doc.readable ? readEntries(doc) : [];
+  const services = entries.map((entry) => {
+    const before = doc.problems.length;
+    const { spec, portNodes } = readService(doc, entry, { ...input, stack });
+    const at = (path: string): Node | undefined => locateField(doc, entry, portNodes, path);
+    // What could not be read has been said; the rules are for what could.
+    if (doc.problems.length === before) checkRules(doc, spec, at);
+    return { entry, spec, at };
   });
   return {
     stack,
-    services,
+    services: services.map(({ spec }) => spec),
     problems: doc.problems,
     notices: doc.notices,
-    locate: (path) => doc.place(nodeAt(doc, doc.root, path)),
+    locate: (path) => {
+      const [, name, ...field] = path.split('.');
+      const service = services.find(({ spec }) => spec.name === name);
+      return doc.spot(service?.at(field.join('.')) ?? doc.entry(doc.root, 'services')?.keyNode);
+    },
   };
 }
 
-function readTop(doc: ComposeDocument, { stack }: ComposeInput): string {
-  if (doc.root === undefined && doc.problems.length === 0) doc.problem(undefined, 'the file is empty');
-  for (const { key, keyNode } of doc.entries(doc.root, 'a Compose file')) {
-    if (key.startsWith('x-') || ['name', 'services'].includes(key)) continue;
-    if (key === 'version') doc.notice(keyNode, 'version has no meaning any more');
-    else if (topKeys.includes(key)) doc.problem(keyNode, `${key} is not supported yet; leave it out`);
-    else {
-      const meant = suggestion(key, topKeys);
-      doc.problem(
-        keyNode,
-        `unknown key "${key}"`,
-        meant === undefined ? undefined : `did you mean "${meant}"?`,
-      );
-    }
+function readEntries(doc: ComposeDocument): readonly Entry[] {
+  const before = doc.problems.length;
+  const services = doc.entry(doc.root, 'services');
+  const entries = doc.entries(services?.value, 'services');
+  if (entries.length === 0 && doc.problems.length === before && doc.isMap(doc.root))
+    doc.problem(services?.keyNode, 'the file has no services', 'write services: and a name below it');
+  return entries;
+}
+
+function checkRules(doc: ComposeDocument, spec: ServiceSpec, at: (path: string) => Node | undefined): void {
+  for (const { path, message } of problemsOf(spec)) {
+    // The stack's name has been looked at where it stands.
+    if (path !== 'stack') doc.problem(at(path), message);
   }
-  const services = doc.get(doc.root, 'services');
-  if (services === undefined && doc.problems.length === 0) doc.problem(doc.root, 'the file has no services');
+}
+
+function readTop(doc: ComposeDocument, { stack }: ComposeInput): string {
+  if (doc.root === undefined)
+    doc.problem(undefined, 'the file is empty', 'write services: and a name below it');
+  checkKeys(doc, doc.root, 'file', 'a Compose file');
   const named = stack.given ?? doc.text(doc.get(doc.root, 'name'), 'name') ?? stack.fallback;
   if (!namePattern.test(named)) {
     doc.problem(
@@ -79,32 +83,4 @@ function readTop(doc: ComposeDocument, { stack }: ComposeInput): string {
     );
   }
   return named;
-}
-
-/** Parts of a spec's path as they are called in a Compose file. */
-const inFile: Readonly<Record<string, string>> = {
-  env: 'environment',
-  workingDir: 'working_dir',
-  stopSignal: 'stop_signal',
-  stopGraceMs: 'stop_grace_period',
-  restart: 'restart',
-  constraints: 'deploy',
-  limits: 'deploy',
-  reservations: 'deploy',
-  mode: 'deploy',
-  capabilities: 'cap_add',
-};
-
-/** The deepest node that a path leads to. */
-function nodeAt(doc: ComposeDocument, from: Node | undefined, path: string): Node | undefined {
-  let node = from;
-  for (const part of path.split('.').filter((one) => one !== 'container')) {
-    const next =
-      /^\d+$/.test(part) && doc.isList(node)
-        ? doc.items(node, '')[Number(part)]
-        : doc.get(node, inFile[part] ?? part);
-    if (next === undefined) return node;
-    node = next;
-  }
-  return node;
 }

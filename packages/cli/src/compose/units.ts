@@ -16,17 +16,24 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
-/** Docker's sizes, 1024-based: `256M`, `256MiB`, `1g`, `1048576`. In bytes; undefined if malformed. */
+/** Docker's sizes, 1024-based: `256M`, `256Mi`, `256MiB`, `1g`, `1048576`. In bytes; undefined if malformed. */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim());
   if (!match) return undefined;
   const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase());
   return Math.round(Number(match[1]) * 1_024 ** power);
 }
 
-/** Cores as text or number: `0.5` is 500. In millicores; undefined if malformed. */
-export function parseCores(value: string | number): number | undefined {
-  const cores = Number(value);
-  if (value === '' || !Number.isFinite(cores) || cores <= 0) return undefined;
+/** Cores: `0.5` is 500. In millicores; undefined if malformed. */
+export function parseCores(text: string): number | undefined {
+  const cores = Number(text);
+  if (!/^\d*\.?\d+$/.test(text) || cores <= 0) return undefined;
   return Math.max(1, Math.round(cores * 1_000));
+}
+
+/** Without the keys whose value is undefined. */
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

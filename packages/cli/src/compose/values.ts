@@ -64,6 +64,10 @@ export function pairs(
   what: string,
 ): readonly (readonly [name: string, value: string | undefined])[] {
   if (node === undefined) return [];
+  if (!doc.isMap(node) && !doc.isList(node) && doc.text(node, what) !== undefined) {
+    doc.problem(node, `${what} must be a map, or a list of NAME=value`);
+    return [];
+  }
   if (doc.isMap(node))
     return doc.entries(node, what).map(({ key, value }) => [key, doc.text(value, key)] as const);
   return texts(doc, node, what).map((text) => {

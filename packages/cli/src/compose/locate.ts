@@ -1,0 +1,58 @@
+import type { Node } from 'yaml';
+import type { ComposeDocument, Entry } from './document.ts';
+
+/** Where fields of a spec stand in a Compose file: places to look at, the first that is there wins. */
+const places: Readonly<Record<string, readonly string[]>> = {
+  'mode.replicas': ['deploy.replicas', 'scale', 'replicas'],
+  mode: ['deploy.mode'],
+  env: ['environment'],
+  workingDir: ['working_dir'],
+  stopSignal: ['stop_signal'],
+  stopGraceMs: ['stop_grace_period'],
+  capabilities: ['cap_add', 'cap_drop'],
+  'limits.cpuMillis': ['deploy.resources.limits.cpus', 'cpus', 'resources.cpus'],
+  'limits.memoryBytes': ['deploy.resources.limits.memory', 'mem_limit', 'resources.memory'],
+  'limits.pids': ['deploy.resources.limits.pids', 'pids_limit'],
+  'reservations.cpuMillis': ['deploy.resources.reservations.cpus', 'resources.cpus'],
+  'reservations.memoryBytes': ['deploy.resources.reservations.memory', 'mem_reservation', 'resources.memory'],
+  constraints: ['deploy.placement.constraints'],
+  restart: ['deploy.restart_policy', 'restart'],
+};
+
+/** The node that a field of the service's spec (`container.image`, `ports.2.published`) was read from. */
+export function locateField(
+  doc: ComposeDocument,
+  service: Entry,
+  portNodes: readonly Node[],
+  path: string,
+): Node | undefined {
+  const parts = path.split('.').filter((part, index) => index > 0 || part !== 'container');
+  if (parts[0] === 'ports') return portNodes[Number(parts[1])] ?? doc.entry(service.value, 'ports')?.keyNode;
+  for (let length = parts.length; length > 0; length--) {
+    const field = parts.slice(0, length).join('.');
+    for (const place of places[field] ?? [field]) {
+      const found = nodeAt(doc, service.value, place.split('.'), parts.slice(length));
+      if (found) return found;
+    }
+  }
+  return service.keyNode;
+}
+
+/** What stands at a path, and as far beyond it as `more` leads: the value if it is a single one, else its key. */
+function nodeAt(
+  doc: ComposeDocument,
+  from: Node | undefined,
+  path: readonly string[],
+  more: readonly string[],
+): Node | undefined {
+  let at = from;
+  let shown: Node | undefined;
+  for (const [index, part] of [...path, ...more].entries()) {
+    const item = doc.isList(at) ? doc.items(at, '')[Number(part)] : undefined;
+    const entry = item ? undefined : doc.entry(at, part);
+    if (!item && !entry) return index < path.length ? undefined : shown;
+    at = item ?? entry?.value;
+    shown = item ?? (doc.isMap(at) || doc.isList(at) ? entry?.keyNode : (at ?? entry?.keyNode));
+  }
+  return shown;
+}

@@ -1,0 +1,459 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { keysOf, keyPolicy } from './keys.ts';
+import { showProblems } from './problems.ts';
+import { readCompose, type ComposeInput, type ComposeResult } from './read.ts';
+
+function read(source: string, more: Partial<ComposeInput> = {}): ComposeResult {
+  return readCompose({
+    source,
+    stack: { fallback: 'shop' },
+    variables: {},
+    readFile: () => undefined,
+    sugar: false,
+    ...more,
+  });
+}
+
+/** A file with one service that has these lines. */
+function web(...lines: readonly string[]): string {
+  return ['services:', '  web:', '    image: nginx:1', ...lines.map((line) => `    ${line}`), ''].join('\n');
+}
+
+function report(source: string, more: Partial<ComposeInput> = {}): string {
+  return showProblems('compose.yaml', source, read(source, more).problems);
+}
+
+function said(source: string, more: Partial<ComposeInput> = {}): readonly string[] {
+  return read(source, more).problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+}
+
+describe('what is honoured', () => {
+  test('becomes the spec, whole', () => {
+    const source = web(
+      'command: ["serve", "--port", "80"]',
+      "entrypoint: /bin/run --name 'a b'",
+      'environment: { A: 1, B: "yes", C: true }',
+      'ports: ["8080:80"]',
+      'expose: ["9000"]',
+      'working_dir: /srv',
+      'user: 1000',
+      'hostname: one',
+      'labels: ["team=core", "bare"]',
+      'stop_signal: SIGINT',
+      'stop_grace_period: 1m30s',
+      'read_only: true',
+      'init: true',
+      'cap_add: [NET_ADMIN]',
+      'cap_drop: [ALL]',
+      'tmpfs: /run',
+      'x-note: { anything: goes }',
+      'deploy:',
+      '  replicas: 3',
+      '  labels: { tier: front }',
+      '  placement: { constraints: ["node.labels.disk == ssd"] }',
+      '  resources:',
+      '    limits: { cpus: "0.5", memory: 256M, pids: 64 }',
+      '    reservations: { cpus: 0.25, memory: 128MiB }',
+      '  restart_policy: { condition: on-failure, delay: 2s, max_attempts: 4, window: 1h }',
+    );
+    const { problems, notices, services } = read(source);
+    expect(problems).toEqual([]);
+    expect(notices).toEqual([]);
+    expect(services).toEqual([
+      {
+        stack: 'shop',
+        name: 'web',
+        mode: { kind: 'replicated', replicas: 3 },
+        container: {
+          image: 'nginx:1',
+          entrypoint: ['/bin/run', '--name', 'a b'],
+          command: ['serve', '--port', '80'],
+          env: { A: '1', B: 'yes', C: 'true' },
+          workingDir: '/srv',
+          user: '1000',
+          hostname: 'one',
+          readOnly: true,
+          init: true,
+          capAdd: ['NET_ADMIN'],
+          capDrop: ['ALL'],
+          tmpfs: ['/run'],
+          stopSignal: 'SIGINT',
+          stopGraceMs: 90_000,
+          labels: { team: 'core', bare: '' },
+          limits: { cpuMillis: 500, memoryBytes: 256 << 20, pids: 64 },
+          reservations: { cpuMillis: 250, memoryBytes: 128 << 20 },
+        },
+        ports: [{ target: 80, published: 8080, protocol: 'tcp', mode: 'ingress' }],
+        restart: {
+          condition: 'on-failure',
+          delayMs: 2_000,
+          maxDelayMs: 60_000,
+          maxAttempts: 4,
+          windowMs: 3_600_000,
+        },
+        constraints: ['node.labels.disk == ssd'],
+        labels: { tier: 'front' },
+      },
+    ]);
+  });
+
+  test.each([
+    ['restart: "no"', 'none', undefined],
+    ['restart: no', 'none', undefined],
+    ['restart: always', 'any', undefined],
+    ['restart: unless-stopped', 'any', undefined],
+    ['restart: on-failure', 'on-failure', undefined],
+    ['restart: on-failure:3', 'on-failure', 3],
+  ])('%s', (line, condition, maxAttempts) => {
+    const restart = read(web(line)).services[0]?.restart;
+    expect([restart?.condition, restart?.maxAttempts]).toEqual([condition, maxAttempts]);
+  });
+
+  test.each([
+    ['mem_limit: 64m', { memoryBytes: 64 << 20 }, {}],
+    ['mem_reservation: 64Mi', {}, { memoryBytes: 64 << 20 }],
+    ['cpus: 1.5', { cpuMillis: 1_500 }, {}],
+    ['pids_limit: 10', { pids: 10 }, {}],
+  ])('%s', (line, limits, reservations) => {
+    expect(read(web(line)).services[0]?.container).toMatchObject({ limits, reservations });
+  });
+
+  test.each([
+    ['scale: 4', 4],
+    ['deploy: { replicas: 0 }', 0],
+    ['deploy: { mode: replicated }', 1],
+  ])('%s', (line, replicas) => {
+    expect(read(web(line)).services[0]?.mode).toEqual({ kind: 'replicated', replicas });
+  });
+
+  test('a global service', () => {
+    expect(read(web('deploy: { mode: global }')).services[0]?.mode).toEqual({ kind: 'global' });
+  });
+
+  test('the stack is called as --stack says, else as the file says, else as its directory', () => {
+    const named = `name: mine\n${web()}`;
+    expect(read(named, { stack: { given: 'given', fallback: 'dir' } }).stack).toBe('given');
+    expect(read(named).stack).toBe('mine');
+    expect(read(web()).stack).toBe('shop');
+  });
+
+  test('gantry.yaml has replicas and ranges of resources without deploy', () => {
+    const source = web('replicas: 3', 'resources: { cpus: 0.1..0.5, memory: 128M }');
+    const [service] = read(source, { sugar: true }).services;
+    expect(service?.mode).toEqual({ kind: 'replicated', replicas: 3 });
+    expect(service?.container).toMatchObject({
+      limits: { cpuMillis: 500, memoryBytes: 128 << 20 },
+      reservations: { cpuMillis: 100, memoryBytes: 128 << 20 },
+    });
+    expect(said(source)).toEqual(['4:5 unknown key "replicas"', '5:5 unknown key "resources"']);
+  });
+});
+
+describe('ports', () => {
+  const ports = (text: string) => {
+    const [service] = read(web(`ports: [${text}]`)).services;
+    return service?.ports.map(
+      ({ published, target, protocol, mode }) => `${published}:${target}/${protocol} ${mode}`,
+    );
+  };
+
+  test.each([
+    ['"80"', ['0:80/tcp ingress']],
+    ['80', ['0:80/tcp ingress']],
+    ['"8080:80"', ['8080:80/tcp ingress']],
+    ['22:22', ['22:22/tcp ingress']],
+    ['"0.0.0.0:53:53/udp"', ['53:53/udp ingress']],
+    ['"8080-8081:80-81"', ['8080:80/tcp ingress', '8081:81/tcp ingress']],
+    ['{ target: 80, published: "8080", mode: host }', ['8080:80/tcp host']],
+    ['{ target: 80, published: 8080, protocol: udp }', ['8080:80/udp ingress']],
+  ])('%s', (text, expected) => {
+    expect(ports(text)).toEqual(expected);
+  });
+
+  test.each([
+    ['"127.0.0.1:80:80"', '4:13 publishing on 127.0.0.1 only is not supported'],
+    ['"80:http"', '4:13 port "80:http" is not understood'],
+    ['"80:80/sctp"', '4:13 port "80:80/sctp": the protocol sctp is not known'],
+    ['"80-81:80"', '4:13 port "80-81:80": both ranges must have the same length, at most 1000 ports'],
+    [
+      '"1-9000:1-9000"',
+      '4:13 port "1-9000:1-9000": both ranges must have the same length, at most 1000 ports',
+    ],
+    ['"70000:80"', '4:13 the published port must be 1 to 65535, or 0 to have one chosen'],
+    ['{ published: 80 }', '4:13 a port needs a target, the port in the container'],
+    ['{ target: 80, published: many }', '4:38 published "many" is not a port'],
+  ])('refuses %s', (text, expected) => {
+    expect(said(web(`ports: [${text}]`))).toEqual([expected]);
+  });
+
+  test('a port after a range is found at its own line', () => {
+    const source = web('ports:', '  - "8000-8009:80-89"', '  - "9000:90"');
+    expect(read(source).locate('services.web.ports.10')).toMatchObject({ line: 6, column: 9 });
+    expect(read(source).locate('services.web.ports.9.published')).toMatchObject({ line: 5, column: 9 });
+  });
+});
+
+describe('keys', () => {
+  // compose-spec's schema, with compose-go's pre_start.
+  const spec =
+    `annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count
+    cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec depends_on deploy
+    develop device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file environment expose extends
+    external_links extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file labels links logging
+    mac_address mem_limit mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable
+    oom_score_adj pid pids_limit platform ports post_start pre_start pre_stop privileged profiles provider pull_policy
+    pull_refresh_after read_only restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period
+    stop_signal storage_opt sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir`
+      .trim()
+      .split(/\s+/);
+
+  test('all 93 of the Compose Spec are in the table, and no other', () => {
+    expect(spec).toHaveLength(93);
+    expect([...keysOf('service')].sort()).toEqual([...spec].sort());
+  });
+
+  test('those that are refused say what to do, and nothing of them gets into a spec', () => {
+    for (const key of spec) {
+      const policy = keyPolicy('service', key);
+      if (policy?.kind !== 'refused') continue;
+      const [problem, ...more] = read(web(`${key}: 1`)).problems;
+      expect(more).toEqual([]);
+      expect(problem).toMatchObject({
+        line: 4,
+        column: 5,
+        message: `${key} is not supported${policy.yet ? ' yet' : ''}`,
+        hint: policy.instead,
+      });
+      expect(policy.instead.length).toBeGreaterThan(10);
+    }
+  });
+
+  test.each([
+    ['port: [80]', 'did you mean "ports"?'],
+    ['replicas: 3', 'did you mean "deploy.replicas"?'],
+    ['env: {}', 'did you mean "environment"?'],
+    ['memory: 1G', 'did you mean "deploy.resources.limits.memory"?'],
+    ['enviroment: {}', 'did you mean "environment"?'],
+    ['imagePullPolicy: Always', 'did you mean "pull_policy"?'],
+    ['comand: x', 'did you mean "command"?'],
+    ['zzzzzzzz: x', undefined],
+    ['constructor: x', undefined],
+    ['__proto__: x', undefined],
+  ])('unknown %s', (line, hint) => {
+    const [problem] = read(web(line)).problems;
+    expect(problem?.message).toBe(`unknown key "${line.split(':')[0] ?? ''}"`);
+    expect(problem?.hint).toBe(hint);
+  });
+
+  test.each([
+    ['deploy: { replica: 1 }', '4:15 unknown key "replica"'],
+    ['deploy: { update_config: {} }', '4:15 update_config is not supported yet'],
+    ['deploy: { resources: { limit: {} } }', '4:28 unknown key "limit"'],
+    ['deploy: { resources: { limits: { cpu: 1 } } }', '4:38 unknown key "cpu"'],
+    ['deploy: { resources: { reservations: { devices: [] } } }', '4:44 devices is not supported yet'],
+    ['deploy: { restart_policy: { attempts: 1 } }', '4:33 unknown key "attempts"'],
+    ['deploy: { placement: { preferences: [] } }', '4:28 preferences is not supported'],
+    ['deploy: { mode: replicated-job }', '4:21 deploy.mode "replicated-job" is not known'],
+    [
+      'deploy: { mode: global, replicas: 2 }',
+      '4:39 a global service has one task on every host, and no replicas',
+    ],
+    ['deploy: 3', '4:13 deploy must be a map, not one value'],
+    ['environment: A', '4:18 environment must be a map, or a list of NAME=value'],
+    ['restart: sometimes', '4:14 restart "sometimes" is not known'],
+    ['stop_grace_period: 10', '4:24 stop_grace_period "10" is not understood'],
+    ['mem_limit: lots', '4:16 memory "lots" is not understood'],
+    ['cpus: 0', '4:11 cpus "0" is not understood'],
+    ['read_only: yes', '4:16 read_only must be true or false'],
+    ['command: "a \'b"', '4:14 command has a quote that is not closed'],
+    ['expose: ["http"]', '4:14 "http" is not a port'],
+    ['cap_add: [net_admin]', '4:5 "net_admin" is not a capability, e.g. NET_BIND_SERVICE'],
+    ['env_file: missing.env', '4:15 env_file missing.env cannot be read'],
+    ['working_dir: srv', '4:18 the working directory must be an absolute path, and not below /proc or /sys'],
+  ])('%s is refused where it stands', (line, expected) => {
+    expect(said(web(line))).toEqual([expected]);
+  });
+
+  test.each([
+    [
+      'container_name: x',
+      '4:5 container_name: containers are named by their service and slot; the name is not used',
+    ],
+    ['annotations: { a: b }', '4:5 annotations: they become labels of the container'],
+    ['tmpfs: /run:size=64m', '4:12 tmpfs /run: its options are not used'],
+    ['command: echo $NOBODY', '4:14 variable NOBODY is not set; it is taken as empty'],
+  ])('%s is honoured with a notice', (line, expected) => {
+    const { problems, notices } = read(web(line));
+    expect(problems).toEqual([]);
+    expect(notices.map(({ line: at, column, message }) => `${at}:${column} ${message}`)).toEqual([expected]);
+  });
+});
+
+describe('problems', () => {
+  test('are all told at once, in the order of the file, with line, carets and hint', () => {
+    const source = [
+      'services:',
+      '  web:',
+      '    port:',
+      '      - 80',
+      '  api:',
+      '    image: api:1',
+      '    stop_grace_period: soon',
+      '    volumes: [data:/data]',
+      'volumes:',
+      '  data: {}',
+    ].join('\n');
+    expect(report(source)).toBe(
+      [
+        'compose.yaml:2:3: service web needs an image',
+        '    2 |   web:',
+        '      |   ^^^ add image: NAME:TAG',
+        'compose.yaml:3:5: unknown key "port"',
+        '    3 |     port:',
+        '      |     ^^^^ did you mean "ports"?',
+        'compose.yaml:7:24: stop_grace_period "soon" is not understood',
+        '    7 |     stop_grace_period: soon',
+        '      |                        ^^^^ write a duration, e.g. 10s or 1m30s',
+        'compose.yaml:8:5: volumes is not supported yet',
+        '    8 |     volumes: [data:/data]',
+        '      |     ^^^^^^^ use tmpfs for scratch space',
+        'compose.yaml:9:1: volumes is not supported yet',
+        '    9 | volumes:',
+        '      | ^^^^^^^ use tmpfs for scratch space',
+      ].join('\n'),
+    );
+  });
+
+  test('of a field that the controller names are found in the file', () => {
+    const source = web('deploy:', '  resources:', '    limits:', '      memory: 1K', 'ports: ["80:80"]');
+    const { locate } = read(source);
+    expect(locate('services.web.image')).toEqual({ line: 3, column: 12, length: 7 });
+    expect(locate('services.web.container.limits.memoryBytes')).toEqual({ line: 7, column: 19, length: 2 });
+    expect(locate('services.web.ports.0')).toEqual({ line: 8, column: 13, length: 7 });
+    expect(locate('services.web.container.stopSignal')).toEqual({ line: 2, column: 3, length: 3 });
+    expect(locate('services.nobody.image')).toEqual({ line: 1, column: 1, length: 8 });
+  });
+
+  test('of rules over several fields stand where the value stands', () => {
+    const source = web(
+      'mem_limit: 64M',
+      'mem_reservation: 128M',
+      'deploy: { placement: { constraints: ["disk"] } }',
+    );
+    expect(said(source)).toEqual([
+      '5:22 the reservation of memoryBytes is above its limit',
+      '6:42 "disk" is not a constraint; write e.g. node.labels.disk==ssd or node.hostname!=n3',
+    ]);
+  });
+});
+
+describe('YAML', () => {
+  test.each([
+    ['', '1:1 the file is empty'],
+    ['services:', '1:1 the file has no services'],
+    ['services: {}', '1:1 the file has no services'],
+    ['version: "3"', '1:1 the file has no services'],
+    ['- a', '1:1 a Compose file must be a map, not a list'],
+    ['services: [web]', '1:11 services must be a map, not a list'],
+    ['services:\n  web:\n', '2:3 service web needs an image'],
+    [
+      'services:\n  Web:\n    image: a',
+      '2:3 "Web" is not a name: use lower-case letters, digits and dashes, at most 63, and begin and end with a letter or digit',
+    ],
+    [web('image: b'), '4:5 Map keys must be unique'],
+    [web('labels: *nobody'), '4:13 there is no anchor &nobody above this alias'],
+    [
+      web('labels: { a: b'),
+      '5:1 Flow map in block collection must be sufficiently indented and end with a }',
+    ],
+    [`x-a: &a\n  <<: *a\n${web('<<: *a')}`, '2:7 a map cannot be merged into itself'],
+  ])('%j is refused', (source, expected) => {
+    expect(said(source)).toContain(expected);
+  });
+
+  test('merges: own keys win, then the first that is merged', () => {
+    const source = [
+      'x-a: &a { user: a, hostname: a }',
+      'x-b: &b { user: b, working_dir: /b, hostname: b }',
+      web('<<: [*a, *b]', 'hostname: own').trimEnd(),
+    ].join('\n');
+    expect(read(source).services[0]?.container).toMatchObject({
+      hostname: 'own',
+      user: 'a',
+      workingDir: '/b',
+    });
+  });
+
+  test('many merges of merges take no time', () => {
+    const levels = Array.from({ length: 9 }, (_, i) => {
+      const below = i === 0 ? 'k: v' : `<<: [${Array.from({ length: 10 }, () => `*l${i - 1}`).join(', ')}]`;
+      return `x-${i}: &l${i} { ${below} }`;
+    });
+    const started = performance.now();
+    const { problems } = read(`${levels.join('\n')}\n${web('labels:', '  <<: *l8')}`);
+    expect(problems).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test('files that are too large, too deep or full of aliases are refused', () => {
+    expect(said(`#${'x'.repeat(1 << 20)}`)).toEqual(['1:1 the file is larger than 1 MiB']);
+    expect(said('['.repeat(100_000))[0]).toBe('1:1 the file is nested too deeply');
+    const aliases = Array.from({ length: 101 }, () => '*a').join(', ');
+    expect(said(`x-a: &a 1\nx-b: [${aliases}]\n${web()}`)[0]).toContain(
+      'a file may have at most 100 aliases',
+    );
+  });
+
+  test('words and numbers stay as they are written', () => {
+    const source = web('environment: { A: no, B: 0440, C: 1.10, D: 22:22, E: 0x10, F: ~ }');
+    const { env } = read(source).services[0]!.container;
+    expect(env).toEqual({ A: 'no', B: '0440', C: '1.10', D: '22:22', E: '0x10' });
+  });
+
+  test('whatever a file holds, reading it answers', () => {
+    const line = fc.constantFrom(
+      ...['image: a', 'ports:', '- "80:80"', 'deploy:', 'replicas: 3', '<<: *x', '&x', '*x', 'a: [', '}', '!!set', '? b', '| ', '${A:-', '- - -', 'environment:', 'x: 1e999'],
+    ); // prettier-ignore
+    const indented = fc
+      .tuple(fc.integer({ min: 0, max: 4 }), line)
+      .map(([depth, text]) => '  '.repeat(depth) + text);
+    const lines = fc.array(fc.oneof(indented, fc.string()), { maxLength: 12 });
+    fc.assert(
+      fc.property(lines, (some) => {
+        const source = ['services:', '  web:', ...some].join('\n');
+        const { problems } = read(source);
+        for (const { line: at, column } of problems) expect(Math.min(at, column)).toBeGreaterThanOrEqual(1);
+        expect(typeof showProblems('f', source, problems)).toBe('string');
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('environment', () => {
+  test('files come first, then the file itself, then the caller for names without a value', () => {
+    const source = web(
+      'env_file:',
+      '  - a.env',
+      '  - { path: none.env, required: false }',
+      'environment: [B=own, HOME, NOBODY]',
+    );
+    const files: Readonly<Record<string, string>> = {
+      'a.env': "A=1\nB=2\nexport C='$HOME'\nD=${A}-$HOME # why\n",
+    };
+    const { problems, services } = read(source, {
+      readFile: (name) => files[name],
+      variables: { HOME: '/root' },
+    });
+    expect(problems).toEqual([]);
+    expect(services[0]?.container.env).toEqual({ A: '1', B: 'own', C: '$HOME', D: '1-/root', HOME: '/root' });
+  });
+
+  test('a line of a file that means nothing is told', () => {
+    expect(said(web('env_file: a.env'), { readFile: () => 'A=1\nnot this\nB="open\n' })).toEqual([
+      '4:15 env_file a.env, line 2: write NAME=value',
+      '4:15 env_file a.env, line 3: a quote is not closed',
+    ]);
+  });
+});
