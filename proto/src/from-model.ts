@@ -2,6 +2,7 @@ import type * as model from '@gantry/model/assignment';
 import type { NodeDescription } from '@gantry/model/node';
 import type { ContainerSpec, PortSpec, ResolvedImage, ServiceSpec } from '@gantry/model/service';
 import type { TaskStatus } from '@gantry/model/task';
+import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 
@@ -22,6 +23,10 @@ export function container(value: ContainerSpec): wire.Container {
     labels: { ...value.labels },
     limits: { ...value.limits },
     reservations: { ...value.reservations },
+    isolation: value.isolation && parts.isolation(value.isolation),
+    tuning: value.tuning && parts.tuning(value.tuning),
+    naming: value.naming && parts.naming(value.naming),
+    volumes: (value.volumes ?? []).map(parts.volumeMount),
   };
 }
 

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { profiles, type Isolation } from '@gantry/model/isolation';
+import type { Tuning } from '@gantry/model/limits';
+import type { Naming } from '@gantry/model/naming';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
+import type { VolumeMount } from '@gantry/model/volume';
 import * as fromModel from './from-model.ts';
 import * as types from './gen/gantry/v1/types.ts';
 import * as toModel from './to-model.ts';
@@ -20,6 +24,103 @@ const ports: fc.Arbitrary<PortSpec> = fc.record(
     hostIp: fc.ipV4(),
   },
   { requiredKeys: ['target', 'published', 'protocol', 'mode'] },
+);
+
+const some = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(one, { minLength: 1, maxLength: 3 });
+const named = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
+  fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), one, { minKeys: 1, maxKeys: 3, noNullPrototype: true });
+const rates = some(fc.record({ path: text, rate: count }));
+
+const isolation: fc.Arbitrary<Isolation> = fc.record(
+  {
+    profile: fc.constantFrom(...profiles),
+    noNewPrivileges: fc.boolean(),
+    seccomp: fc.constant('unconfined'),
+    systemPaths: fc.constant('unconfined'),
+    appArmor: text,
+    groups: some(text),
+    sysctls: named(text),
+    devices: some(fc.record({ source: text, target: text, permissions: text })),
+    userns: fc.constant('auto'),
+    oomScoreAdj: fc.integer({ min: -1000, max: 1000 }),
+  },
+  { requiredKeys: [] },
+);
+
+const tuning: fc.Arbitrary<Tuning> = fc.record(
+  {
+    cpuShares: count,
+    cpuset: text,
+    memorySwapBytes: fc.oneof(count, fc.constant(-1)),
+    swappiness: fc.nat({ max: 100 }),
+    oomKillDisable: fc.boolean(),
+    shmBytes: count,
+    ulimits: named(fc.record({ soft: fc.integer({ min: -1 }), hard: fc.integer({ min: -1 }) })),
+    blkio: fc.record(
+      {
+        weight: fc.nat({ max: 1000 }),
+        weightDevices: rates,
+        readBps: rates,
+        writeBps: rates,
+        readIops: rates,
+        writeIops: rates,
+      },
+      { requiredKeys: [] },
+    ),
+    bandwidth: fc.record({ egressBits: count, ingressBits: count }, { requiredKeys: [] }),
+  },
+  { requiredKeys: [] },
+);
+
+const naming: fc.Arbitrary<Naming> = fc.record(
+  {
+    domainname: text,
+    extraHosts: some(fc.record({ name: text, address: text })),
+    dns: some(text),
+    dnsSearch: some(text),
+    dnsOptions: some(text),
+  },
+  { requiredKeys: [] },
+);
+
+const mounts: fc.Arbitrary<VolumeMount> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant('volume' as const),
+      source: text,
+      target: text,
+      readOnly: fc.boolean(),
+      subpath: text,
+      noCopy: fc.boolean(),
+      external: fc.boolean(),
+      labels: named(text),
+    },
+    { requiredKeys: ['kind', 'target', 'readOnly', 'noCopy', 'external'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('bind' as const),
+      source: text,
+      target: text,
+      readOnly: fc.boolean(),
+      subpath: text,
+      createSource: fc.boolean(),
+    },
+    { requiredKeys: ['kind', 'source', 'target', 'readOnly', 'createSource'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('tmpfs' as const),
+      target: text,
+      readOnly: fc.boolean(),
+      sizeBytes: count,
+      mode: fc.nat({ max: 0o7777 }),
+      uid: fc.nat(),
+      gid: fc.nat(),
+      exec: fc.boolean(),
+    },
+    { requiredKeys: ['kind', 'target', 'readOnly', 'exec'] },
+  ),
 );
 
 const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
@@ -41,6 +142,12 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
     labels: record,
     limits: resources,
     reservations: resources,
+    tty: fc.boolean(),
+    stdinOpen: fc.boolean(),
+    isolation,
+    tuning,
+    naming,
+    volumes: fc.array(mounts, { minLength: 1 }),
   },
   {
     requiredKeys: [

@@ -9,12 +9,13 @@ import type {
   ServiceSpec,
 } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
+import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
+import { present, word } from './words.ts';
 
-/** What a peer sent is not what the wire format allows; the message names the field. */
-export class WireError extends Error {}
+export { WireError } from './words.ts';
 
 /** Wire to model: throws WireError on missing messages and on words that the model does not know. */
 export function port(value: wire.Port): PortSpec {
@@ -36,6 +37,12 @@ export function container(value: wire.Container): ContainerSpec {
       user: value.user,
       hostname: value.hostname,
       stopSignal: value.stopSignal,
+      tty: value.tty,
+      stdinOpen: value.stdinOpen,
+      isolation: value.isolation && parts.isolation(value.isolation),
+      tuning: value.tuning && parts.tuning(value.tuning),
+      naming: value.naming && parts.naming(value.naming),
+      volumes: value.volumes.length > 0 ? value.volumes.map(parts.volumeMount) : undefined,
     }),
     image: value.image,
     env: value.env,
@@ -132,15 +139,4 @@ export function endpoint(value: agent.Endpoint): model.EndpointAssignment {
     ports: value.ports.map(port),
     backends: value.backends.map((backend) => ({ ...backend })),
   };
-}
-
-function word<W extends string>(field: string, value: string, words: readonly W[]): W {
-  const found = words.find((known) => known === value);
-  if (found === undefined) throw new WireError(`${field} is "${value}"; known are ${words.join(', ')}`);
-  return found;
-}
-
-function present<T>(field: string, value: T | undefined): T {
-  if (value === undefined) throw new WireError(`${field} is missing`);
-  return value;
 }

@@ -1,4 +1,8 @@
 import type { RevisionId, ServiceId } from './ids.ts';
+import type { Isolation } from './isolation.ts';
+import type { Tuning } from './limits.ts';
+import type { Naming } from './naming.ts';
+import type { VolumeMount } from './volume.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
 export interface PortSpec {
@@ -46,6 +50,14 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly limits: Resources;
   readonly reservations: Resources;
+  /** A terminal as its output and input. */
+  readonly tty?: boolean;
+  /** Its input stays open although nobody writes. */
+  readonly stdinOpen?: boolean;
+  readonly isolation?: Isolation;
+  readonly tuning?: Tuning;
+  readonly naming?: Naming;
+  readonly volumes?: readonly VolumeMount[];
 }
 
 export interface RestartPolicy {

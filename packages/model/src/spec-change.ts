@@ -1,3 +1,4 @@
+import { same } from './same.ts';
 import type { ResolvedImage, Revision, ServiceSpec } from './service.ts';
 
 /**
@@ -10,8 +11,8 @@ export function needsNewRevision(
   image: ResolvedImage,
 ): boolean {
   if (!old || old.image.digest !== image.digest) return true;
-  const { image: _old, ...before } = old.container;
-  const { image: _new, ...after } = spec.container;
+  // The name of the image is of no account: its digest is.
+  const [before, after] = [old.container, { ...spec.container, image: old.container.image }];
   return (
     !same(before, after) ||
     !same(hostPorts(old.ports), hostPorts(spec.ports)) ||
@@ -24,12 +25,4 @@ function hostPorts(ports: ServiceSpec['ports']): ServiceSpec['ports'] {
   return ports.filter(({ mode }) => mode === 'host');
 }
 
-/** Deep equality of plain data, whatever the order of keys. */
-export function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...keys].every((key) => same(left[key], right[key]));
-}
+export { same } from './same.ts';

@@ -1,14 +1,13 @@
 import { parseConstraint } from './constraint.ts';
 import { namePattern } from './ids.ts';
+import { isolationProblems } from './isolation.ts';
+import { tuningProblems } from './limits.ts';
+import { namingProblems } from './naming.ts';
+import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './rules.ts';
 import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
+import { volumeProblems } from './volume.ts';
 
-/** What is wrong with one field of a spec. */
-export interface Problem {
-  /** Where, as in the spec: `ports.0.published`. */
-  readonly path: string;
-  /** One sentence. */
-  readonly message: string;
-}
+export type { Problem } from './rules.ts';
 
 /** The most replicas a service may have; more is a typing error sooner than a wish. */
 export const maxReplicas = 10_000;
@@ -58,7 +57,7 @@ function containerProblems(container: ContainerSpec): readonly Problem[] {
     wrong('workingDir', 'the working directory must be an absolute path, and not below /proc or /sys');
   }
   for (const target of container.tmpfs) {
-    if (!isSafePath(target) || ['', 'dev'].includes(target.split('/').filter(Boolean).join('/')))
+    if (!isMountTarget(target))
       wrong('tmpfs', `"${target}" must be an absolute path, not / or /dev, and not below /proc or /sys`);
   }
   for (const name of [...container.capAdd, ...container.capDrop]) {
@@ -76,13 +75,10 @@ function containerProblems(container: ContainerSpec): readonly Problem[] {
   }
   if (!isWhole(container.stopGraceMs, 0, 86_400_000))
     wrong('stopGraceMs', 'the stop grace period must be 0 to 24 h');
-  return [...problems, ...resourceProblems(container)];
-}
-
-/** CVE-2024-21626: a working directory in /proc/self/fd reached the host; targets below these are never wanted. */
-function isSafePath(path: string): boolean {
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  return path.startsWith('/') && !parts.includes('..') && !['proc', 'sys'].includes(parts[0] ?? '');
+  const parts = [isolationProblems, tuningProblems, namingProblems, volumeProblems].flatMap((check) =>
+    check(container).map(({ path, message }) => ({ path: `container.${path}`, message })),
+  );
+  return [...problems, ...parts, ...resourceProblems(container)];
 }
 
 function resourceProblems({ limits, reservations }: ContainerSpec): readonly Problem[] {
@@ -159,13 +155,4 @@ function restartProblems({ restart }: ServiceSpec): readonly Problem[] {
     problems.push({ path: 'restart.maxAttempts', message: 'attempts must be a whole number from 0' });
   }
   return problems;
-}
-
-function isAddress(text: string): boolean {
-  const parts = text.split('.');
-  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
-}
-
-function isWhole(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most;
 }

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
 
 export interface Port {
   target: number;
@@ -46,6 +47,12 @@ export interface Container {
   labels: { [key: string]: string };
   limits: Resources | undefined;
   reservations: Resources | undefined;
+  tty?: boolean | undefined;
+  stdinOpen?: boolean | undefined;
+  isolation: Isolation | undefined;
+  tuning: Tuning | undefined;
+  naming: Naming | undefined;
+  volumes: VolumeMount[];
 }
 
 export interface Container_EnvEntry {
@@ -377,6 +384,12 @@ function createBaseContainer(): Container {
     labels: {},
     limits: undefined,
     reservations: undefined,
+    tty: undefined,
+    stdinOpen: undefined,
+    isolation: undefined,
+    tuning: undefined,
+    naming: undefined,
+    volumes: [],
   };
 }
 
@@ -432,6 +445,24 @@ export const Container: MessageFns<Container> = {
     }
     if (message.reservations !== undefined) {
       Resources.encode(message.reservations, writer.uint32(138).fork()).join();
+    }
+    if (message.tty !== undefined) {
+      writer.uint32(560).bool(message.tty);
+    }
+    if (message.stdinOpen !== undefined) {
+      writer.uint32(568).bool(message.stdinOpen);
+    }
+    if (message.isolation !== undefined) {
+      Isolation.encode(message.isolation, writer.uint32(578).fork()).join();
+    }
+    if (message.tuning !== undefined) {
+      Tuning.encode(message.tuning, writer.uint32(586).fork()).join();
+    }
+    if (message.naming !== undefined) {
+      Naming.encode(message.naming, writer.uint32(594).fork()).join();
+    }
+    for (const v of message.volumes) {
+      VolumeMount.encode(v!, writer.uint32(602).fork()).join();
     }
     return writer;
   },
@@ -591,6 +622,54 @@ export const Container: MessageFns<Container> = {
             message.reservations = Resources.decode(reader, reader.uint32());
             continue;
           }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.tty = reader.bool();
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.stdinOpen = reader.bool();
+            continue;
+          }
+          case 72: {
+            if (tag !== 578) {
+              break;
+            }
+
+            message.isolation = Isolation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 73: {
+            if (tag !== 586) {
+              break;
+            }
+
+            message.tuning = Tuning.decode(reader, reader.uint32());
+            continue;
+          }
+          case 74: {
+            if (tag !== 594) {
+              break;
+            }
+
+            message.naming = Naming.decode(reader, reader.uint32());
+            continue;
+          }
+          case 75: {
+            if (tag !== 602) {
+              break;
+            }
+
+            message.volumes.push(VolumeMount.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -649,6 +728,18 @@ export const Container: MessageFns<Container> = {
     message.reservations = (object.reservations !== undefined && object.reservations !== null)
       ? Resources.fromPartial(object.reservations)
       : undefined;
+    message.tty = object.tty ?? undefined;
+    message.stdinOpen = object.stdinOpen ?? undefined;
+    message.isolation = (object.isolation !== undefined && object.isolation !== null)
+      ? Isolation.fromPartial(object.isolation)
+      : undefined;
+    message.tuning = (object.tuning !== undefined && object.tuning !== null)
+      ? Tuning.fromPartial(object.tuning)
+      : undefined;
+    message.naming = (object.naming !== undefined && object.naming !== null)
+      ? Naming.fromPartial(object.naming)
+      : undefined;
+    message.volumes = object.volumes?.map((e) => VolumeMount.fromPartial(e)) || [];
     return message;
   },
 };
