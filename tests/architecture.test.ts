@@ -7,10 +7,10 @@ const rooms: readonly (readonly [pattern: RegExp, room: string])[] = [
   [/^packages\/model\//, 'model'],
   [/^packages\/kit\//, 'kit'],
   [/^proto\//, 'proto'],
-  [/^packages\/controller\/src\/(main|controller|config|metrics)\.ts$/, 'controller/top'],
+  [/^packages\/controller\/src\/(main|controller|term|config|metrics)\.ts$/, 'controller/top'],
   [/^packages\/controller\/src\/loop\.ts$/, 'controller/loop'],
   [/^packages\/controller\/src\/([^/]+)\//, 'controller/$1'],
-  [/^packages\/agent\/src\/(main|agent|config|metrics)\.ts$/, 'agent/top'],
+  [/^packages\/agent\/src\/(main|agent|node|config|metrics)\.ts$/, 'agent/top'],
   [/^packages\/agent\/src\/([^/]+)\//, 'agent/$1'],
   [/^packages\/cli\//, 'cli'],
 ];

@@ -14,17 +14,16 @@ import type { AgentConfig } from './config.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
-import { Link } from './link/link.ts';
-import { Reporter } from './link/reporter.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
+import { startNode } from './node.ts';
 import { readBootId } from './runtime/process.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
 import { createRuncRuntime } from './runtime/runc/runc-runtime.ts';
 import { Publisher } from './stats/publisher.ts';
 import { Sampler } from './stats/sampler.ts';
+import { containerFiles } from './task/container-files.ts';
 import { Disk } from './worker/disk.ts';
-import { Worker } from './worker/worker.ts';
 
 export const agentVersion = '0.1.0';
 
@@ -48,7 +47,6 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
 
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
-  const reporter = new Reporter();
   const logs = await createLogs(join(config.stateDir, 'logs'));
   const runtime = await createRuncRuntime({
     ...base,
@@ -67,7 +65,16 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     arch: description.arch,
   });
   const network = await createKernelNetwork({ ...base, ...pools, stateDir: config.stateDir });
-  const worker = new Worker({
+  const sampler = new Sampler({
+    nodeId,
+    node: config.name,
+    cores: cpus().length,
+    runtime,
+    running: () => node.running(),
+    clock: systemClock,
+  });
+  const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
+  const node = await startNode({
     ...base,
     runtime,
     images,
@@ -75,45 +82,21 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     logs,
     disk,
     lookUpUser,
-    address: description.address,
-    filesDir: join(config.runDir, 'files'),
+    files: containerFiles(join(config.runDir, 'files')),
     random: Math.random,
-    report: (taskId, status) => reporter.report(taskId, status),
-  });
-  const sampler = new Sampler({
-    nodeId,
-    node: config.name,
-    cores: cpus().length,
-    runtime,
-    running: () => worker.running(),
-    clock: systemClock,
-  });
-  const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
-  const link = new Link({
     clients: config.controllers.map(connect),
     nodeId,
     name: config.name,
     description,
-    reporter,
-    logs,
-    clock: systemClock,
-    log,
-    random: Math.random,
-    statuses: () => worker.statuses(),
-    onAssignments: (assignments) => worker.assign(assignments),
     onSession: (session, client) => {
       blobs.use(session.sessionId, client);
       publisher.use(session.natsUrl);
     },
   });
-
-  await worker.start();
-  link.start();
   log.info('agent started', { nodeId, address: description.address });
   return {
     close: async () => {
-      await Promise.all([link.close(), publisher.close()]);
-      await worker.close();
+      await Promise.all([node.close(), publisher.close()]);
       await Promise.all([network.close(), runtime.close()]);
     },
   };

@@ -8,29 +8,16 @@ import type { Logger } from '@gantry/kit/log';
 import { idFromBytes } from '@gantry/model/ids';
 import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
 import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
-import { controlService } from './api/control.ts';
 import type { ControllerConfig } from './config.ts';
-import { Dispatcher } from './dispatcher/dispatcher.ts';
 import { Election } from './election/election.ts';
-import { openImageStore, type ImageStore } from './images/image-store.ts';
-import { startLoop } from './loop.ts';
-import { allocate } from './reconcilers/allocate.ts';
-import { nodeHealth } from './reconcilers/node-health.ts';
-import { reap } from './reconcilers/reap.ts';
-import { defaultSettings } from './reconcilers/reconciler.ts';
-import { schedule } from './reconcilers/schedule.ts';
-import { services } from './reconcilers/services/services.ts';
-import { RelayHub } from './relay/relay-hub.ts';
+import { openImageStore } from './images/image-store.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
 import { openStore } from './store/open-store.ts';
-import { maxWrites, type Store } from './store/store.ts';
+import { leadWhenElected, reconcilers, startTerm, type Doors } from './term.ts';
 import { UsageBoard } from './telemetry/usage-board.ts';
 
 export const controllerVersion = '0.1.0';
-
-/** In the order of their effect: who is there, what should be, where it goes, what is over. */
-const reconcilers = [nodeHealth, allocate, services, schedule, reap];
 
 /** Makes and starts every part of a controller; the only file that knows them all. It works while it leads. */
 export async function startController(
@@ -38,7 +25,7 @@ export async function startController(
   log: Logger,
 ): Promise<{ close(): Promise<void> }> {
   const id = newId();
-  const base = { clock: systemClock, log };
+  const base = { clock: systemClock, log, random: Math.random };
   const client = connectEtcd([config.etcd]);
   const election = new Election({ ...base, client, prefix: config.prefix, id });
   const store = await openStore(new EtcdLog({ ...base, client, prefix: config.prefix }), {
@@ -54,27 +41,30 @@ export async function startController(
   const usage = new UsageBoard(systemClock, log);
   if (config.nats !== undefined) usage.start(config.nats);
 
-  let term: Promise<Term> | undefined;
-  const fatal = (error: unknown): void => {
-    // Half a term is worse than none: end, and let the next controller (or this one, started again) lead.
-    log.error('the controller cannot lead', { error: String(error) });
-    process.exit(1);
-  };
-  const endTerm = async (): Promise<void> => {
-    const ending = term;
-    term = undefined;
-    await (await ending)?.close();
-  };
-  election.start(
-    () => {
-      term = startTerm(config, { store, images, usage, log });
-      term.catch(fatal);
+  const leading = leadWhenElected(
+    election,
+    () =>
+      startTerm({
+        ...base,
+        store,
+        images,
+        usage,
+        newId,
+        reconcilers,
+        silenceMs: config.silenceMs,
+        agentNats: config.agentNats,
+        version: controllerVersion,
+        serve: (doors) => serve(config, doors, log),
+      }),
+    (error) => {
+      // Half a term is worse than none: end, and let the next controller (or this one, started again) lead.
+      log.error('the controller cannot lead', { error: String(error) });
+      process.exit(1);
     },
-    () => void endTerm().catch(fatal),
   );
   return {
     close: async () => {
-      await endTerm();
+      await leading.close();
       await election.resign();
       await Promise.all([store.close(), usage.close()]);
       client.close();
@@ -82,42 +72,19 @@ export async function startController(
   };
 }
 
-interface Term {
-  close(): Promise<void>;
-}
-
-interface TermDeps {
-  readonly store: Store;
-  readonly images: ImageStore;
-  readonly usage: UsageBoard;
-  readonly log: Logger;
-}
-
-/** What only a leader does: decide, speak to agents, serve users. */
-async function startTerm(config: ControllerConfig, { store, images, usage, log }: TermDeps): Promise<Term> {
-  const base = { store, images, clock: systemClock, log, newId, maxWrites };
-  const relay = new RelayHub(newId);
-  const { silenceMs } = config;
-  const dispatcher = new Dispatcher({ ...base, relay, silenceMs, natsUrl: config.agentNats });
-  await dispatcher.start();
-  const loop = startLoop({ ...base, reconcilers, settings: { ...defaultSettings, silenceMs } });
+/** Opens both doors on every address of the configuration. */
+async function serve(config: ControllerConfig, doors: Doors, log: Logger): Promise<() => void> {
   const server = new Server({
     'grpc.keepalive_time_ms': 10_000,
     'grpc.keepalive_timeout_ms': 5_000,
     'grpc.max_receive_message_length': 4 << 20,
     'grpc.enable_channelz': 0,
   });
-  server.addService(ControlService, controlService({ ...base, relay, usage, version: controllerVersion }));
-  server.addService(AgentGatewayService, dispatcher.service());
+  server.addService(ControlService, doors.users);
+  server.addService(AgentGatewayService, doors.agents);
   for (const address of config.listen) await bind(server, address);
   log.info('serving', { listen: config.listen });
-  return {
-    close: async () => {
-      dispatcher.close();
-      server.forceShutdown();
-      await loop.stop();
-    },
-  };
+  return () => server.forceShutdown();
 }
 
 function bind(server: Server, address: string): Promise<void> {

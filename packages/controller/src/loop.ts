@@ -1,5 +1,6 @@
 import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
+import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
 import type { Decision, Env, Reconciler, Settings } from './reconcilers/reconciler.ts';
 import type { Change, Store, Write } from './store/store.ts';
@@ -10,6 +11,7 @@ export interface LoopDeps {
   readonly reconcilers: readonly Reconciler[];
   readonly clock: Clock;
   readonly log: Logger;
+  readonly random: Random;
   readonly newId: () => string;
   readonly settings: Settings;
   /** Operations of one commit; etcd takes 128. */
@@ -79,12 +81,13 @@ class Loop {
       if (this.#stopped()) return;
       const batch = this.#decideSome();
       if (batch.writes.length === 0) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
         continue;
       }
       const ok = await this.#commit(batch);
       refusals = ok ? 0 : refusals + 1;
-      if (!ok) await sleep(this.#deps.clock, jitter(backoffMs(refusals, 10, 1_000), Math.random()), signal);
+      const { clock, random } = this.#deps;
+      if (!ok) await sleep(clock, jitter(backoffMs(refusals, 10, 1_000), random()), signal);
     }
   }
 

@@ -1,6 +1,10 @@
+import type { Clock } from '@gantry/kit/clock';
 import { Metadata, type CallOptions, type ServiceError } from '@grpc/grpc-js';
 
-/** One unary call with a deadline, ms, as a promise. */
+/** Deadline of register, heartbeat and report, ms. */
+const callMs = 5_000;
+
+/** One unary call with a deadline, as a promise. */
 export function unary<Request, Response>(
   method: (
     request: Request,
@@ -9,10 +13,10 @@ export function unary<Request, Response>(
     done: (error: ServiceError | null, response: Response) => void,
   ) => unknown,
   request: Request,
-  timeoutMs: number,
+  clock: Clock,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    method(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
+    method(request, new Metadata(), { deadline: clock.now() + callMs }, (error, response) => {
       if (error) reject(error);
       else resolve(response);
     });

@@ -33,9 +33,6 @@ export interface LinkDeps {
   readonly statuses: () => ReadonlyMap<string, TaskStatus>;
 }
 
-/** Deadline of register, heartbeat and report, ms. */
-const callMs = 5_000;
-
 /**
  * The agent's side of the wire: closed → connecting → ready, for ever. A session that fails in any part (a heartbeat, a
  * stream, a gap) ends whole, and a new one begins; what was assigned stays in force meanwhile.
@@ -82,7 +79,7 @@ export class Link {
   async #session(client: AgentGatewayClient): Promise<string> {
     const { nodeId, name, description, clock, log, reporter } = this.#deps;
     const registration = { nodeId, name, description: fromModel.nodeDescription(description) };
-    const session = await unary(client.register.bind(client), registration, callMs);
+    const session = await unary(client.register.bind(client), registration, clock);
     log.info('registered with the controller', { session: session.sessionId });
     const ends = new Ends();
     const stop = (): void => ends.end('the agent ends');
@@ -136,7 +133,7 @@ export class Link {
       const answer = await unary(
         client.report.bind(client),
         { sessionId: session.sessionId, reports },
-        callMs,
+        this.#deps.clock,
       );
       return answer.unknownTasks;
     } catch (error) {
@@ -150,7 +147,7 @@ export class Link {
 function beat(client: AgentGatewayClient, session: RegisterResponse, clock: Clock, ends: Ends): () => void {
   let cancel: () => void = () => undefined;
   const once = (): void => {
-    unary(client.heartbeat.bind(client), { sessionId: session.sessionId }, callMs).then(
+    unary(client.heartbeat.bind(client), { sessionId: session.sessionId }, clock).then(
       () => (cancel = clock.after(session.heartbeatMs, once)),
       (error: unknown) => ends.end(`a heartbeat failed: ${errorText(error)}`),
     );

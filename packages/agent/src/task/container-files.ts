@@ -3,8 +3,21 @@ import { join } from 'node:path';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { containerHostname, type ContainerPlanInput } from './container-plan.ts';
 
-/** Writes the files that replace the image's own resolv.conf, hosts and hostname. */
-export async function writeContainerFiles(
+/** The files that replace an image's own resolv.conf, hosts and hostname, a set per task. */
+export interface ContainerFiles {
+  write(task: TaskAssignment, address: string): Promise<ContainerPlanInput['files']>;
+  remove(taskId: string): Promise<void>;
+}
+
+/** The files on disk, each task's in a directory of its own below `dir`. */
+export function containerFiles(dir: string): ContainerFiles {
+  return {
+    write: (task, address) => write(join(dir, task.taskId), task, address),
+    remove: (taskId) => rm(join(dir, taskId), { recursive: true, force: true }),
+  };
+}
+
+async function write(
   dir: string,
   task: TaskAssignment,
   address: string,
@@ -25,6 +38,13 @@ export async function writeContainerFiles(
   return files;
 }
 
-export async function removeContainerFiles(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
-}
+/** The files in memory: nothing is written, for the fake runtime reads none. */
+export const fakeContainerFiles: ContainerFiles = {
+  write: ({ taskId }) =>
+    Promise.resolve({
+      resolvConf: `/files/${taskId}/resolv.conf`,
+      hosts: `/files/${taskId}/hosts`,
+      hostname: `/files/${taskId}/hostname`,
+    }),
+  remove: () => Promise.resolve(),
+};

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { backoffMs, jitter } from '@gantry/kit/backoff';
 import type { Clock } from '@gantry/kit/clock';
 import { asGantryError, type GantryError } from '@gantry/kit/errors';
@@ -8,7 +7,7 @@ import { isTerminal, type TaskStatus } from '@gantry/model/task';
 import type { ImageConfig, Images, UserLookup } from '../images/images.ts';
 import type { Attachment, Network } from '../network/network.ts';
 import type { ContainerExit, ContainerState, Runtime } from '../runtime/runtime.ts';
-import { removeContainerFiles, writeContainerFiles } from './container-files.ts';
+import type { ContainerFiles } from './container-files.ts';
 import { containerPlan } from './container-plan.ts';
 import { endOf } from './end-reason.ts';
 import { nextStep, type Situation, type Step } from './next-step.ts';
@@ -21,8 +20,7 @@ export interface RunnerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  /** Directory for the files that containers get, one below it each. */
-  readonly filesDir: string;
+  readonly files: ContainerFiles;
   /** Starts that run at once. */
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>;
   /** Keeps what the runner knows; resolves once it is on disk. */
@@ -206,9 +204,8 @@ export class Runner {
     const { assignment } = this.#record;
     if (!this.#prepared || this.#desired !== 'running') return;
     const { image, attachment, rootfs } = this.#prepared;
-    const filesDir = join(this.#deps.filesDir, assignment.taskId);
     const [files, user] = await Promise.all([
-      writeContainerFiles(filesDir, assignment, attachment.address),
+      this.#deps.files.write(assignment, attachment.address),
       this.#deps.lookUpUser(rootfs, assignment.container.user ?? image.user),
     ]);
     const plan = containerPlan({ task: assignment, image, rootfs, netns: attachment.netns, user, files });
@@ -265,7 +262,7 @@ export class Runner {
     await Promise.all([
       this.#deps.images.unmount(taskId),
       this.#deps.network.detach(taskId),
-      removeContainerFiles(join(this.#deps.filesDir, taskId)),
+      this.#deps.files.remove(taskId),
     ]);
     this.#container = undefined;
     this.#prepared = undefined;

@@ -7,7 +7,21 @@ import type { TaskRecord } from '../task/runner.ts';
 const schemaVersion = 1;
 
 /** What an agent keeps between its lives: its id, a record per task, what it last knew of the cluster. */
-export class Disk {
+export interface AgentDisk {
+  /** The id of this node: made once, by `make`, and kept. */
+  nodeId(make: () => string): Promise<string>;
+  /** Every readable record. A file that cannot be read is put aside, with words, and harms no other task. */
+  records(): Promise<readonly TaskRecord[]>;
+  /** Resolves once the record is kept, whole. */
+  save(record: TaskRecord): Promise<void>;
+  remove(taskId: string): Promise<void>;
+  /** Any small value kept by name, e.g. what the network last looked like. Undefined if it was never kept. */
+  load<T>(name: string): Promise<T | undefined>;
+  keep(name: string, value: unknown): Promise<void>;
+}
+
+/** The agent's disk as files of its state directory. */
+export class Disk implements AgentDisk {
   readonly #dir: string;
   readonly #log: Logger;
 
@@ -20,7 +34,6 @@ export class Disk {
     for (const dir of [this.#dir, this.#tasks]) await mkdir(dir, { recursive: true, mode: 0o711 });
   }
 
-  /** The id of this node: made once, by `make`, and kept. */
   async nodeId(make: () => string): Promise<string> {
     const file = join(this.#dir, 'node-id');
     const known = (await readFile(file, 'utf8').catch(() => '')).trim();
@@ -30,7 +43,6 @@ export class Disk {
     return id;
   }
 
-  /** Every readable record. A file that cannot be read is put aside, with words, and harms no other task. */
   async records(): Promise<readonly TaskRecord[]> {
     const names = (await readdir(this.#tasks)).filter((name) => name.endsWith('.json'));
     const records = await Promise.all(names.map((name) => this.#record(name)));
@@ -64,7 +76,6 @@ export class Disk {
     await rm(join(this.#tasks, `${taskId}.json`), { force: true });
   }
 
-  /** Any small value kept by name, e.g. what the network last looked like. Undefined if it was never kept. */
   async load<T>(name: string): Promise<T | undefined> {
     try {
       return JSON.parse(await readFile(join(this.#dir, `${name}.json`), 'utf8')) as T;

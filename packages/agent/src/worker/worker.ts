@@ -5,12 +5,12 @@ import type { Logs } from '../logs/logs.ts';
 import type { Network, NetworkState } from '../network/network.ts';
 import type { ContainerState } from '../runtime/runtime.ts';
 import { Runner, type RunnerDeps, type TaskRecord } from '../task/runner.ts';
-import type { Disk } from './disk.ts';
+import type { AgentDisk } from './disk.ts';
 import { leftovers, planWork } from './plan.ts';
 import { createSlots } from './slots.ts';
 
 export interface WorkerDeps extends Omit<RunnerDeps, 'slot' | 'save'> {
-  readonly disk: Disk;
+  readonly disk: AgentDisk;
   readonly logs: Logs;
   /** This host's address among the hosts. */
   readonly address: string;

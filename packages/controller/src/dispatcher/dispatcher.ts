@@ -41,7 +41,7 @@ export class Dispatcher {
     this.#sessions = new Sessions(deps.clock);
     this.#registry = new NodeRegistry(deps.store, deps.clock);
     this.#intake = new Intake(deps.store, deps.log);
-    this.#feed = new Feed(deps.store);
+    this.#feed = new Feed(deps.store, (fn) => deps.clock.soon(fn));
     this.#heartbeatMs = Math.max(50, Math.round(deps.silenceMs / 5));
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@gantry/kit/clock';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
@@ -20,13 +21,15 @@ export interface Outlet {
 /** Follows the store for all connected nodes: a change costs what it concerns, not the number of nodes or services. */
 export class Feed {
   readonly #store: Store;
+  readonly #soon: Clock['soon'];
   readonly #subscribers = new Map<NodeId, Subscriber>();
   /** Endpoints as last sent, shared by all nodes. */
   readonly #endpoints = new Map<string, { readonly text: string; readonly value: EndpointAssignment }>();
   readonly #unsubscribe: () => void;
 
-  constructor(store: Store) {
+  constructor(store: Store, soon: Clock['soon']) {
     this.#store = store;
+    this.#soon = soon;
     for (const { id } of store.view().all('service')) this.#refreshEndpoint(id);
     this.#unsubscribe = store.subscribe((changes) => this.#take(changes));
   }
@@ -38,6 +41,7 @@ export class Feed {
       outlet,
       this.#store.view(),
       (id) => this.#endpoints.get(id)?.value,
+      this.#soon,
     );
     this.#subscribers.set(nodeId, subscriber);
     subscriber.sendComplete(this.#endpoints.keys());
@@ -97,6 +101,7 @@ class Subscriber {
   readonly #outlet: Outlet;
   readonly #view: View;
   readonly #endpoint: (id: string) => EndpointAssignment | undefined;
+  readonly #soon: Clock['soon'];
   /** Key → what was sent of it. */
   readonly #sent = { task: new Map<string, string>(), peer: new Set<string>(), endpoint: new Set<string>() };
   readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
@@ -115,11 +120,13 @@ class Subscriber {
     outlet: Outlet,
     view: View,
     endpoint: (id: string) => EndpointAssignment | undefined,
+    soon: Clock['soon'],
   ) {
     this.#nodeId = nodeId;
     this.#outlet = outlet;
     this.#view = view;
     this.#endpoint = endpoint;
+    this.#soon = soon;
     outlet.onDrain(() => {
       this.#blocked = false;
       this.#schedule();
@@ -146,7 +153,7 @@ class Subscriber {
   #schedule(): void {
     if (this.#scheduled || this.#blocked || this.#closed) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#soon(() => {
       this.#scheduled = false;
       if (!this.#closed) this.#flush(false);
     });

@@ -1,17 +1,19 @@
 import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
+import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
-import type { Etcd3 } from 'etcd3';
+import type { EtcdApi } from '../store/etcd-client.ts';
 import { Lease } from './lease.ts';
 
 export interface ElectionDeps {
-  readonly client: Etcd3;
+  readonly client: EtcdApi;
   /** Prefix of the store; the leader's key is `<prefix>/leader`. */
   readonly prefix: string;
   /** Names this controller in the key, for people. */
   readonly id: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly random: Random;
 }
 
 /** Key of the leader below the store's prefix. */
@@ -72,7 +74,7 @@ export class Election {
       } catch (error) {
         failures++;
         this.#deps.log.warn('cannot campaign for the lead, trying again', { error: String(error), failures });
-        await sleep(this.#deps.clock, jitter(backoffMs(failures, 100, 1_000), Math.random()), signal);
+        await sleep(this.#deps.clock, jitter(backoffMs(failures, 100, 1_000), this.#deps.random()), signal);
       }
     }
   }

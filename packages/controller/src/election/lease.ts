@@ -1,14 +1,15 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import type { Etcd3, ILeaseKeepAliveResponse } from 'etcd3';
+import type { ILeaseKeepAliveResponse } from 'etcd3';
+import type { EtcdApi } from '../store/etcd-client.ts';
 
 export interface LeaseDeps {
-  readonly client: Etcd3;
+  readonly client: EtcdApi;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-type Stream = Awaited<ReturnType<Etcd3['leaseClient']['leaseKeepAlive']>>;
+type Stream = Awaited<ReturnType<EtcdApi['leaseClient']['leaseKeepAlive']>>;
 
 /** Kept back from the TTL for the difference of two clocks, as a share of it. */
 const marginShare = 0.1;

@@ -24,6 +24,13 @@ export function connectEtcd(endpoints: readonly string[]): Etcd3 {
   });
 }
 
+/** The calls of etcd that this project uses. */
+export interface EtcdApi {
+  readonly kv: Pick<Etcd3['kv'], 'txn' | 'range'>;
+  readonly watchClient: Pick<Etcd3['watchClient'], 'watch'>;
+  readonly leaseClient: Pick<Etcd3['leaseClient'], 'leaseGrant' | 'leaseKeepAlive' | 'leaseRevoke'>;
+}
+
 /** The end of the key range that a prefix covers (etcd: prefix with its last byte plus one). */
 export function prefixEnd(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 async function open(prefix = '/gantry/v1'): Promise<Store> {
-  const store = await openStore(new EtcdLog({ client, prefix, ...deps }), deps);
+  const store = await openStore(new EtcdLog({ client, prefix, random: Math.random, ...deps }), deps);
   stores.push(store);
   return store;
 }

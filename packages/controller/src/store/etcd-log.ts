@@ -1,18 +1,20 @@
 import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
+import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
-import type { Etcd3, ICompare, IRequestOp } from 'etcd3';
-import { prefixEnd } from './etcd-client.ts';
+import type { ICompare, IRequestOp } from 'etcd3';
+import { prefixEnd, type EtcdApi } from './etcd-client.ts';
 import { EtcdWatch } from './etcd-watch.ts';
 import type { Compare, Entry, Log, Operation, TxnResult, Watcher } from './log.ts';
 
 export interface EtcdLogDeps {
-  readonly client: Etcd3;
+  readonly client: EtcdApi;
   /** Without a slash at its end, e.g. `/gantry/v1`. */
   readonly prefix: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly random: Random;
 }
 
 /** Entries a page of a listing; etcd answers at most 4 MiB by default, and an object is a few hundred bytes. */
@@ -30,13 +32,13 @@ export class EtcdLog implements Log {
   }
 
   async list(signal: AbortSignal): Promise<{ entries: readonly Entry[]; revision: number }> {
-    const { clock, log } = this.#deps;
+    const { clock, log, random } = this.#deps;
     for (let failures = 1; ; failures++) {
       try {
         return await this.#listOnce();
       } catch (error) {
         log.warn('cannot read from etcd, trying again', { error: String(error), failures });
-        await sleep(clock, jitter(backoffMs(failures, 100, 2_000), Math.random()), signal);
+        await sleep(clock, jitter(backoffMs(failures, 100, 2_000), random()), signal);
       }
       if (signal.aborted) throw new GantryError('cancelled', 'the store was closed while it was read');
     }

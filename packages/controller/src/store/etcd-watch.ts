@@ -1,14 +1,16 @@
 import { backoffMs, jitter } from '@gantry/kit/backoff';
 import type { Clock } from '@gantry/kit/clock';
+import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
-import type { Etcd3, IWatchRequest, IWatchResponse } from 'etcd3';
-import { prefixEnd } from './etcd-client.ts';
+import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import { prefixEnd, type EtcdApi } from './etcd-client.ts';
 import type { LogEvent, Watcher } from './log.ts';
 
 export interface EtcdWatchDeps {
-  readonly client: Etcd3;
+  readonly client: EtcdApi;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly random: Random;
   /** Prefix of the watched keys. */
   readonly range: Buffer;
   /** A full key as the log's users know it. */
@@ -18,7 +20,7 @@ export interface EtcdWatchDeps {
 /** Without a word for this long the stream is asked for progress, and after as long again given up, ms. */
 const stallMs = 7_500;
 
-type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>;
+type Stream = Awaited<ReturnType<EtcdApi['watchClient']['watch']>>;
 
 /**
  * One endless watch over a prefix: opens the stream, resumes at the next revision after every break, and takes a stream
@@ -131,7 +133,7 @@ export class EtcdWatch {
     this.#failures++;
     this.stop();
     this.#deps.log.warn('the watch on etcd broke, opening it again', { why, failures: this.#failures });
-    const delay = jitter(backoffMs(this.#failures, 50, 2_000), Math.random());
+    const delay = jitter(backoffMs(this.#failures, 50, 2_000), this.#deps.random());
     this.#cancelTimer = this.#deps.clock.after(delay, () => void this.#open());
   }
 }

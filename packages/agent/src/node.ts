@@ -1,0 +1,55 @@
+import type { Clock } from '@gantry/kit/clock';
+import type { Logger } from '@gantry/kit/log';
+import type { Random } from '@gantry/kit/random';
+import type { NodeDescription } from '@gantry/model/node';
+import type { AgentGatewayClient, RegisterResponse } from '@gantry/proto/gen/gantry/v1/agent';
+import { Link } from './link/link.ts';
+import { Reporter } from './link/reporter.ts';
+import { Worker, type WorkerDeps } from './worker/worker.ts';
+
+/** What an agent is made of, on whatever host: the real one, a hollow one, a simulated one. */
+export interface NodeParts extends Omit<WorkerDeps, 'report' | 'address'> {
+  /** A client of each controller, tried in turn. */
+  readonly clients: readonly AgentGatewayClient[];
+  readonly nodeId: string;
+  readonly name: string;
+  readonly description: NodeDescription;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: Random;
+  readonly onSession?: (session: RegisterResponse, client: AgentGatewayClient) => void;
+}
+
+/** A host's worker, joined to the controller. */
+export interface RunningNode {
+  /** Ids of the tasks that run now. */
+  running(): readonly string[];
+  /** Stops working; containers go on. */
+  close(): Promise<void>;
+}
+
+/** Takes up what the host holds, then speaks to the controller, for ever. */
+export async function startNode(parts: NodeParts): Promise<RunningNode> {
+  const reporter = new Reporter();
+  const worker = new Worker({
+    ...parts,
+    address: parts.description.address,
+    report: (taskId, status) => reporter.report(taskId, status),
+  });
+  const link = new Link({
+    ...parts,
+    reporter,
+    statuses: () => worker.statuses(),
+    onAssignments: (assignments) => worker.assign(assignments),
+    onSession: (session, client) => parts.onSession?.(session, client),
+  });
+  await worker.start();
+  link.start();
+  return {
+    running: () => worker.running(),
+    close: async () => {
+      await link.close();
+      await worker.close();
+    },
+  };
+}

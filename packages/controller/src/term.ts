@@ -1,0 +1,94 @@
+import type { Clock } from '@gantry/kit/clock';
+import type { Logger } from '@gantry/kit/log';
+import type { Random } from '@gantry/kit/random';
+import type { AgentGatewayServer } from '@gantry/proto/gen/gantry/v1/agent';
+import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
+import { controlService } from './api/control.ts';
+import { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { Election } from './election/election.ts';
+import type { ImageStore } from './images/image-store.ts';
+import { startLoop } from './loop.ts';
+import { allocate } from './reconcilers/allocate.ts';
+import { nodeHealth } from './reconcilers/node-health.ts';
+import { reap } from './reconcilers/reap.ts';
+import { defaultSettings, type Reconciler } from './reconcilers/reconciler.ts';
+import { schedule } from './reconcilers/schedule.ts';
+import { services } from './reconcilers/services/services.ts';
+import { RelayHub } from './relay/relay-hub.ts';
+import { maxWrites, type Store } from './store/store.ts';
+import type { UsageBoard } from './telemetry/usage-board.ts';
+
+/** In the order of their effect: who is there, what should be, where it goes, what is over. */
+export const reconcilers: readonly Reconciler[] = [nodeHealth, allocate, services, schedule, reap];
+
+/** The doors that a leader opens. */
+export interface Doors {
+  readonly users: ControlServer;
+  readonly agents: AgentGatewayServer;
+}
+
+export interface TermDeps {
+  readonly store: Store;
+  readonly images: ImageStore;
+  readonly usage: UsageBoard;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: Random;
+  readonly newId: () => string;
+  readonly reconcilers: readonly Reconciler[];
+  /** Silence after which a host is down, ms. */
+  readonly silenceMs: number;
+  /** What agents are told; empty: no telemetry. */
+  readonly agentNats: string;
+  readonly version: string;
+  /** Opens the doors; answers with the way to shut them at once. */
+  readonly serve: (doors: Doors) => Promise<() => void>;
+}
+
+/** One time of leading. */
+export interface Term {
+  close(): Promise<void>;
+}
+
+/** What only a leader does: decide, speak to agents, serve users. */
+export async function startTerm(deps: TermDeps): Promise<Term> {
+  const { newId, silenceMs } = deps;
+  const base = { ...deps, maxWrites };
+  const relay = new RelayHub(newId);
+  const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
+  await dispatcher.start();
+  const loop = startLoop({ ...base, settings: { ...defaultSettings, silenceMs } });
+  const shut = await deps.serve({
+    users: controlService({ ...base, relay }),
+    agents: dispatcher.service(),
+  });
+  return {
+    close: async () => {
+      dispatcher.close();
+      shut();
+      await loop.stop();
+    },
+  };
+}
+
+/** Begins a term at each win of the election and ends it when the lead is lost; `fatal` hears of a term that cannot. */
+export function leadWhenElected(
+  election: Pick<Election, 'start'>,
+  begin: () => Promise<Term>,
+  fatal: (error: unknown) => void,
+): { close(): Promise<void> } {
+  let term: Promise<Term> | undefined;
+  const end = async (): Promise<void> => {
+    const ending = term;
+    term = undefined;
+    await (await ending)?.close();
+  };
+  election.start(
+    () => {
+      term = begin();
+      term.catch(fatal);
+    },
+    () => void end().catch(fatal),
+  );
+  return { close: end };
+}
