@@ -2,13 +2,18 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
+import { qualifiedName } from '@gantry/model/ids';
 import * as fromModel from '@gantry/proto/from-model';
 import { CallError } from '../client.ts';
 import { parseEnvFile } from '../compose/env-file.ts';
 import { showProblems } from '../compose/problems.ts';
 import { readCompose, type ComposeResult } from '../compose/read.ts';
-import { withContext, type Context, type GlobalOptions } from '../context.ts';
-import { waitForServices } from '../wait.ts';
+import { withContext, type Context } from '../context.ts';
+import type { Io } from '../io.ts';
+import type { GlobalOptions } from '../options.ts';
+import { asData } from '../output/output.ts';
+import { goalOf } from '../rollout/goal.ts';
+import { waitForGoals } from '../rollout/wait.ts';
 
 export interface ApplyOptions extends GlobalOptions {
   readonly file: string;
@@ -18,25 +23,26 @@ export interface ApplyOptions extends GlobalOptions {
 }
 
 /** `gantry apply`: the stack as the file says, and waits until it is so. */
-export async function applyCommand(options: ApplyOptions): Promise<number> {
-  const { source, compose } = await load(options.file, options.stack);
-  return withContext(options, async (context) => {
+export async function applyCommand(io: Io, options: ApplyOptions): Promise<number> {
+  const { source, compose } = await load(io, options);
+  return withContext(io, options, async (context) => {
     const applied = await send(context, options, source, compose);
     for (const { name, change } of applied) context.output.say(`${name} ${change}`);
-    const waiting = options.detach ? 0 : await waitForServices(context, applied);
-    context.output.value(applied);
-    return waiting;
+    const restarts = new Map(
+      compose.services.map((spec) => [qualifiedName(spec.stack, spec.name), spec.restart]),
+    );
+    const goals = applied.map((service) => goalOf(service, restarts.get(service.name)));
+    const code = options.detach ? 0 : await waitForGoals(context, goals);
+    context.output.done(applied);
+    return code;
   });
 }
 
 /** `gantry config`: the specs that the file means. */
-export async function configCommand(options: ApplyOptions): Promise<number> {
-  const { compose } = await load(options.file, options.stack);
-  const { createOutput } = await import('../output/output.ts');
-  createOutput(options.output === 'json' ? 'json' : 'yaml').value({
-    stack: compose.stack,
-    services: compose.services,
-  });
+export async function configCommand(io: Io, options: ApplyOptions): Promise<number> {
+  const { compose } = await load(io, options);
+  const { stack, services } = compose;
+  io.stdout.write(asData(options.output === 'json' ? 'json' : 'yaml', { stack, services }));
   return 0;
 }
 
@@ -60,7 +66,7 @@ interface Loaded {
 }
 
 /** Reads and checks the file; throws `invalid` with everything that is wrong, each with its place. */
-async function load(file: string, stack: string | undefined): Promise<Loaded> {
+async function load(io: Io, { file, stack }: ApplyOptions): Promise<Loaded> {
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
     throw new GantryError('invalid', missing ? `${file} does not exist` : `${file} cannot be read`, {
@@ -79,14 +85,13 @@ async function load(file: string, stack: string | undefined): Promise<Loaded> {
   const compose = readCompose({
     source,
     stack: { fallback: stackName(basename(directory)), ...(stack !== undefined && { given: stack }) },
-    variables: { ...parseEnvFile(fromDirectory('.env') ?? '', process.env).values, ...process.env },
+    variables: { ...parseEnvFile(fromDirectory('.env') ?? '', io.env).values, ...io.env },
     readFile: fromDirectory,
     sugar: /(^|\.)gantry\.ya?ml$/.test(basename(file)),
   });
   if (compose.problems.length > 0)
     throw new GantryError('invalid', showProblems(file, source, compose.problems));
-  for (const { line, message } of compose.notices)
-    process.stderr.write(`${file}:${line}: note: ${message}\n`);
+  for (const { line, message } of compose.notices) io.stderr.write(`${file}:${line}: note: ${message}\n`);
   return { source, compose };
 }
 

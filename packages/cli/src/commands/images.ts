@@ -5,15 +5,17 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { GantryError } from '@gantry/kit/errors';
 import type { LoadImageRequest, LoadImageResponse } from '@gantry/proto/gen/gantry/v1/control';
 import type { Client } from '../client.ts';
-import { withContext, type GlobalOptions } from '../context.ts';
+import { withContext } from '../context.ts';
+import type { Io } from '../io.ts';
+import type { GlobalOptions } from '../options.ts';
 import { imageShape } from '../output/shapes.ts';
 
 /** Bytes a message; gRPC takes at most 4 MiB. */
 const chunkBytes = 512 << 10;
 
 /** `gantry image load FILE` */
-export function imageLoadCommand(file: string, options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function imageLoadCommand(io: Io, options: GlobalOptions, file: string): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const info = await stat(file).catch(() => undefined);
     if (!info?.isFile()) {
       throw new GantryError('invalid', `${file} is not a file`, {
@@ -22,14 +24,14 @@ export function imageLoadCommand(file: string, options: GlobalOptions): Promise<
     }
     const { images } = await upload(client, file);
     for (const { ref, digest } of images) output.say(`loaded ${ref} (${digest.slice(0, 19)})`);
-    output.value(images);
+    output.done(images.map((image) => ({ ...image, name: image.ref })));
     return 0;
   });
 }
 
 /** `gantry image ls` */
-export function imageLsCommand(options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function imageLsCommand(io: Io, options: GlobalOptions): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const { images } = await client.call(client.control.listImages.bind(client.control), {});
     output.list(images, imageShape(Date.now()));
     return 0;

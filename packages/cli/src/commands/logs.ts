@@ -1,9 +1,11 @@
-import { styleText } from 'node:util';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { GantryError } from '@gantry/kit/errors';
 import type { LogEntry, LogsResponse } from '@gantry/proto/gen/gantry/v1/control';
 import { parseDuration } from '../compose/units.ts';
-import { withContext, type GlobalOptions } from '../context.ts';
+import { withContext } from '../context.ts';
+import type { Io } from '../io.ts';
+import type { GlobalOptions } from '../options.ts';
+import { createPaint, type Paint } from '../output/paint.ts';
 
 export interface LogsOptions extends GlobalOptions {
   readonly follow?: boolean;
@@ -15,32 +17,32 @@ export interface LogsOptions extends GlobalOptions {
 const colours = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 
 /** `gantry logs`: every replica of what is named, each line with its origin. */
-export function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
+export function logsCommand(io: Io, options: LogsOptions, names: readonly string[]): Promise<number> {
   const request = { names: [...names], options: logOptions(options) };
-  return withContext(options, ({ client, output }) => {
+  const paint = createPaint(options.color ?? 'auto', io.stdout);
+  return withContext(io, options, ({ client, output }) => {
     return new Promise((resolve, reject) => {
       const stream = client.control.logs(request);
-      const onInterrupt = (): void => {
+      const deafen = io.onInterrupt(() => {
         stream.cancel();
         resolve(130);
-      };
-      process.once('SIGINT', onInterrupt);
+      });
       stream.on('error', (error: ServiceError) => {
-        process.off('SIGINT', onInterrupt);
+        deafen();
         if (error.code !== status.CANCELLED) reject(client.explain(error));
       });
       stream.on('data', ({ entries, warnings }: LogsResponse) => {
         for (const words of warnings) output.say(`warning: ${words}`);
         const text = entries.map((entry) =>
-          output.format === 'json' ? asJson(entry) : asLine(entry, options),
+          output.format === 'json' ? asJson(entry) : asLine(entry, options, paint),
         );
-        if (text.length > 0 && !process.stdout.write(text.join(''))) {
+        if (text.length > 0 && !io.stdout.write(text.join(''))) {
           stream.pause();
-          process.stdout.once('drain', () => stream.resume());
+          io.stdout.once('drain', () => stream.resume());
         }
       });
       stream.on('end', () => {
-        process.off('SIGINT', onInterrupt);
+        deafen();
         resolve(0);
       });
     });
@@ -62,10 +64,10 @@ function logOptions({ follow, tail, since }: LogsOptions) {
   };
 }
 
-function asLine(entry: LogEntry, { timestamps }: LogsOptions): string {
+function asLine(entry: LogEntry, { timestamps }: LogsOptions, paint: Paint): string {
   const name = entry.slot === 0 ? `${entry.service}@${entry.node}` : `${entry.service}.${entry.slot}`;
   const colour = colours[(entry.slot + name.length) % colours.length] ?? 'cyan';
-  const prefix = styleText(colour, name, { stream: process.stdout });
+  const prefix = paint(colour, name);
   const time = timestamps ? `${new Date(entry.line?.at ?? 0).toISOString()} ` : '';
   return `${prefix} | ${time}${entry.line?.text.toString('utf8') ?? ''}\n`;
 }

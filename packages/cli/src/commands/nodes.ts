@@ -1,9 +1,11 @@
-import { withContext, type GlobalOptions } from '../context.ts';
+import { withContext } from '../context.ts';
+import type { Io } from '../io.ts';
+import type { GlobalOptions } from '../options.ts';
 import { nodeShape, taskUsageShape, usageShape } from '../output/shapes.ts';
 
 /** `gantry node ls` */
-export function nodeLsCommand(options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function nodeLsCommand(io: Io, options: GlobalOptions): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const { nodes } = await client.call(client.control.listNodes.bind(client.control), {});
     output.list(nodes, nodeShape);
     return 0;
@@ -11,22 +13,22 @@ export function nodeLsCommand(options: GlobalOptions): Promise<number> {
 }
 
 /** `gantry top`: what hosts and tasks use now. */
-export function topCommand(options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function topCommand(io: Io, options: GlobalOptions): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const { nodes } = await client.call(client.control.usage.bind(client.control), {});
     output.list(nodes, usageShape);
     if (output.format !== 'table' && output.format !== 'wide') return 0;
     const tasks = nodes.flatMap(({ node, tasks: own }) => own.map((task) => ({ ...task, node })));
     tasks.sort((a, b) => b.cpuMillis - a.cpuMillis || b.memoryBytes - a.memoryBytes);
-    if (tasks.length > 0) process.stdout.write('\n');
+    if (tasks.length > 0) io.stdout.write('\n');
     if (tasks.length > 0) output.list(tasks, taskUsageShape);
     return 0;
   });
 }
 
 /** `gantry version` */
-export function versionCommand(options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function versionCommand(io: Io, options: GlobalOptions): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const { version } = await client.call(client.control.info.bind(client.control), {});
     output.list([{ what: 'controller', version, address: client.address }], {
       header: ['PART', 'VERSION', 'ADDRESS'],

@@ -1,11 +1,15 @@
 import { GantryError } from '@gantry/kit/errors';
-import { withContext, type GlobalOptions } from '../context.ts';
+import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
+import { withContext } from '../context.ts';
+import type { Io } from '../io.ts';
+import type { GlobalOptions } from '../options.ts';
 import { serviceShape, taskShape } from '../output/shapes.ts';
-import { waitForServices } from '../wait.ts';
+import { goalOf } from '../rollout/goal.ts';
+import { waitForGoals } from '../rollout/wait.ts';
 
 /** `gantry ls` */
-export function lsCommand(stack: string | undefined, options: GlobalOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function lsCommand(io: Io, options: GlobalOptions, stack: string | undefined): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const { services } = await client.call(client.control.listServices.bind(client.control), { stack });
     output.list(services, serviceShape(Date.now()));
     return 0;
@@ -17,8 +21,8 @@ export interface PsOptions extends GlobalOptions {
 }
 
 /** `gantry ps` */
-export function psCommand(names: readonly string[], options: PsOptions): Promise<number> {
-  return withContext(options, async ({ client, output }) => {
+export function psCommand(io: Io, options: PsOptions, names: readonly string[]): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
     const request = { names: [...names], all: options.all ?? false };
     const { tasks } = await client.call(client.control.listTasks.bind(client.control), request);
     output.list(tasks, taskShape(Date.now()));
@@ -31,56 +35,56 @@ export interface WaitOptions extends GlobalOptions {
 }
 
 /** `gantry scale web=3 api=2` */
-export function scaleCommand(changes: readonly string[], options: WaitOptions): Promise<number> {
+export function scaleCommand(io: Io, options: WaitOptions, changes: readonly string[]): Promise<number> {
   const wanted = changes.map((text) => {
     const match = /^(.+)=(\d+)$/.exec(text);
     if (match?.[1] === undefined)
       throw new GantryError('invalid', `"${text}" is not understood`, { hint: 'write SERVICE=NUMBER' });
     return { name: match[1], replicas: Number(match[2]) };
   });
-  return withContext(options, async (context) => {
+  return withContext(io, options, async (context) => {
     const { client, output } = context;
-    const applied = [];
+    const applied: AppliedService[] = [];
     for (const request of wanted) {
       const { service } = await client.call(client.control.scale.bind(client.control), request);
       if (service) applied.push(service);
     }
-    const code = options.detach ? 0 : await waitForServices(context, applied);
-    output.value(applied);
+    const goals = applied.map((service) => goalOf(service));
+    const code = options.detach ? 0 : await waitForGoals(context, goals);
+    output.done(applied);
     return code;
   });
 }
 
 /** `gantry rm NAME…`: stacks or services; waits until nothing of them is left. */
-export function rmCommand(names: readonly string[], options: WaitOptions): Promise<number> {
-  return withContext(options, async (context) => {
+export function rmCommand(io: Io, options: WaitOptions, names: readonly string[]): Promise<number> {
+  return withContext(io, options, async (context) => {
     const { client, output } = context;
     const request = { names: [...names] };
     const { services } = await client.call(client.control.removeServices.bind(client.control), request);
     for (const { name } of services) output.say(`${name} removed`);
-    const code = options.detach ? 0 : await waitForServices({ ...context, progress: 'quiet' }, services);
-    output.value(services);
+    const goals = services.map((service) => goalOf(service));
+    const code = options.detach ? 0 : await waitForGoals({ ...context, progress: 'quiet' }, goals);
+    output.done(services);
     return code;
   });
 }
 
 /** `gantry wait NAME…` */
-export function waitCommand(names: readonly string[], options: GlobalOptions): Promise<number> {
-  return withContext(options, async (context) => {
+export function waitCommand(io: Io, options: GlobalOptions, names: readonly string[]): Promise<number> {
+  return withContext(io, options, async (context) => {
     const { client } = context;
-    const { services } = await client.call(client.control.listServices.bind(client.control), {
-      stack: undefined,
+    const all = await client.call(client.control.listServices.bind(client.control), { stack: undefined });
+    const chosen = names.flatMap((name) => {
+      const own = all.services.filter((one) =>
+        [one.stack, one.name, `${one.stack}/${one.name}`].includes(name),
+      );
+      if (own.length === 0) throw new GantryError('not_found', `there is no stack or service "${name}"`);
+      return own;
     });
-    const chosen = services.filter(({ stack, name }) =>
-      names.some((one) => [stack, name, `${stack}/${name}`].includes(one)),
+    const goals = [...new Set(chosen)].map(({ id, stack, name, removing }) =>
+      goalOf({ serviceId: id, name: `${stack}/${name}`, change: removing ? 'removed' : 'unchanged' }),
     );
-    if (chosen.length === 0)
-      throw new GantryError('not_found', `there is no stack or service "${names.join(' ')}"`);
-    const applied = chosen.map(({ id, stack, name }) => ({
-      serviceId: id,
-      name: `${stack}/${name}`,
-      change: 'unchanged',
-    }));
-    return waitForServices(context, applied);
+    return waitForGoals(context, goals);
   });
 }

@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
+import type { Io } from '../io.ts';
+import type { Format, GlobalOptions } from '../options.ts';
+import { createPaint } from './paint.ts';
 import { table } from './table.ts';
-
-export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
 
 /** How a kind of object is shown. */
 export interface Shape<T> {
@@ -20,35 +21,43 @@ export interface Output {
   readonly format: Format;
   /** Prints objects on stdout as the user asked. */
   list<T>(items: readonly T[], shape: Shape<T>): void;
-  /** Prints one value for programs, or nothing. */
-  value(value: unknown): void;
+  /** Prints what was done for programs (json, yaml, names); for people it has been said. */
+  done(items: readonly { readonly name: string }[]): void;
   /** One sentence on stderr. */
   say(text: string): void;
 }
 
-export function createOutput(format: Format): Output {
-  const print = (text: string): void => void process.stdout.write(text);
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+export function createOutput(io: Io, { output, quiet, color }: GlobalOptions): Output {
+  const format = quiet ? 'name' : (output ?? 'table');
+  const paint = createPaint(color ?? 'auto', io.stdout);
+  const print = (text: string): void => void io.stdout.write(text);
+  const say = (text: string): void => void io.stderr.write(`${text}\n`);
+  const data = (items: readonly unknown[]): void => print(asData(format, items));
   return {
     format,
     say,
-    value: (value) => {
-      if (format === 'json') print(`${JSON.stringify(value, undefined, 2)}\n`);
-      else if (format === 'yaml') print(stringify(value));
+    done: (items) => {
+      if (format === 'name') print(items.map(({ name }) => `${name}\n`).join(''));
+      else if (format === 'json' || format === 'yaml') data(items);
     },
     list: (items, shape) => {
-      if (format === 'json') return print(`${JSON.stringify(items, undefined, 2)}\n`);
-      if (format === 'yaml') return print(stringify(items));
+      if (format === 'json' || format === 'yaml') return data(items);
       if (format === 'name') return print(items.map((item) => `${shape.name(item)}\n`).join(''));
       if (items.length === 0) return say(shape.empty);
       const wide = format === 'wide';
       const header = [...shape.header, ...(wide ? (shape.wideHeader ?? []) : [])];
-      print(
-        table(
-          header,
-          items.map((item) => [...shape.row(item), ...(wide ? (shape.wideRow?.(item) ?? []) : [])]),
-        ),
+      const rows = items.map((item) => [...shape.row(item), ...(wide ? (shape.wideRow?.(item) ?? []) : [])]);
+      const [first = '', ...rest] = table(
+        header,
+        rows,
+        io.stdout.isTTY && !wide ? io.stdout.columns : undefined,
       );
+      print(`${[paint('bold', first), ...rest].join('\n')}\n`);
     },
   };
+}
+
+/** The API's objects as they are; yaml unless the format is json. */
+export function asData(format: Format, value: unknown): string {
+  return format === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : stringify(value);
 }

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import type { ContextAddOptions } from '../commands/contexts.ts';
+import type { DoctorOptions } from '../doctor/doctor-command.ts';
+import type { DevOptions } from '../local/dev-command.ts';
+import type { GlobalOptions } from '../options.ts';
+import { declare, runs, type Cli } from './declare.ts';
+
+/** Commands about hosts, images and the cluster itself. Each is loaded when it is run: `--help` stays quick. */
+export function addClusterCommands(cli: Cli, program: Command): void {
+  addNode(cli, program);
+  addImage(cli, program);
+  runs(cli, declare(program, 'top', 'what hosts and tasks use now'), async (options: GlobalOptions) =>
+    (await import('../commands/nodes.ts')).topCommand(cli.io, options),
+  );
+  runs(cli, declare(program, 'version', 'version of the controller'), async (options: GlobalOptions) =>
+    (await import('../commands/nodes.ts')).versionCommand(cli.io, options),
+  );
+  addContext(cli, program);
+  addDev(cli, program);
+  addDoctor(cli, program);
+}
+
+function addNode(cli: Cli, program: Command): void {
+  const node = program.command('node').description('hosts');
+  runs(cli, declare(node, 'ls', 'hosts, and what is reserved on them'), async (options: GlobalOptions) =>
+    (await import('../commands/nodes.ts')).nodeLsCommand(cli.io, options),
+  );
+}
+
+function addImage(cli: Cli, program: Command): void {
+  const image = program.command('image').description('images loaded into the cluster');
+  runs(
+    cli,
+    declare(image, 'load <file>', 'load an OCI or docker archive'),
+    async (options: GlobalOptions, file: string) =>
+      (await import('../commands/images.ts')).imageLoadCommand(cli.io, options, file),
+  );
+  runs(cli, declare(image, 'ls', 'loaded images'), async (options: GlobalOptions) =>
+    (await import('../commands/images.ts')).imageLsCommand(cli.io, options),
+  );
+}
+
+function addContext(cli: Cli, program: Command): void {
+  const context = program.command('context').description('clusters by name, kept in the config file');
+  runs(cli, declare(context, 'ls', 'known clusters'), async (options: GlobalOptions) =>
+    (await import('../commands/contexts.ts')).contextLsCommand(cli.io, options),
+  );
+  runs(
+    cli,
+    declare(context, 'add <name>', 'remember --controller under a name'),
+    async (options: ContextAddOptions, name: string) =>
+      (await import('../commands/contexts.ts')).contextAddCommand(cli.io, options, name),
+  );
+  runs(
+    cli,
+    declare(context, 'use <name>', 'mean this cluster when nobody says which'),
+    async (options: GlobalOptions, name: string) =>
+      (await import('../commands/contexts.ts')).contextUseCommand(cli.io, options, name),
+  );
+  runs(cli, declare(context, 'rm <name>', 'forget a cluster'), async (options: GlobalOptions, name: string) =>
+    (await import('../commands/contexts.ts')).contextRmCommand(cli.io, options, name),
+  );
+}
+
+function addDev(cli: Cli, program: Command): void {
+  const command = program
+    .command('dev')
+    .description('a cluster on this machine, until Ctrl-C')
+    .option('--nodes <number>', 'hosts', Number, 3)
+    .option('--name <name>', 'name of the cluster', 'dev')
+    .option('--example <directory>', 'deploy this example')
+    .option('--once', 'show, check, clean up and end', false);
+  runs(cli, command, async (options: DevOptions) =>
+    (await import('../local/dev-command.ts')).devCommand(options),
+  );
+}
+
+function addDoctor(cli: Cli, program: Command): void {
+  const command = declare(
+    program,
+    'doctor',
+    'is this host fit? --leaks: does it hold what nobody accounts for?',
+  ).option('--leaks', 'list leaks', false);
+  runs(cli, command, async (options: DoctorOptions) =>
+    (await import('../doctor/doctor-command.ts')).doctorCommand(cli.io, options),
+  );
+}

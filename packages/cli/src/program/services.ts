@@ -1,0 +1,115 @@
+import type { Command } from 'commander';
+import type { ApplyOptions } from '../commands/apply.ts';
+import type { LogsOptions } from '../commands/logs.ts';
+import type { PsOptions, WaitOptions } from '../commands/services.ts';
+import type { GlobalOptions } from '../options.ts';
+import { declare, runs, type Cli } from './declare.ts';
+
+/** Commands about stacks, services and tasks. Each is loaded when it is run: `--help` stays quick. */
+export function addServiceCommands(cli: Cli, program: Command): void {
+  addApply(cli, program);
+  addConfig(cli, program);
+  addLs(cli, program, 'ls');
+  addPs(cli, program);
+  addLogs(cli, program);
+  addScale(cli, program);
+  addRm(cli, program);
+  runs(
+    cli,
+    declare(program, 'wait <names...>', 'wait until services are as they should be'),
+    async (options: GlobalOptions, names: string[]) =>
+      (await import('../commands/services.ts')).waitCommand(cli.io, options, names),
+  );
+}
+
+function addApply(cli: Cli, parent: Command): void {
+  const command = applyOptions(
+    declare(parent, 'apply', 'make the cluster as the Compose file says, and wait until it is'),
+  )
+    .aliases(['deploy', 'up'])
+    .requiredOption('-f, --file <file>', 'the Compose file')
+    .option('--stack <name>', 'name of the stack (default: name: in the file, else its directory)');
+  runs(cli, command, async (options: ApplyOptions) =>
+    (await import('../commands/apply.ts')).applyCommand(cli.io, options),
+  );
+}
+
+/** `docker stack deploy -c FILE STACK` */
+export function addStackDeploy(cli: Cli, parent: Command): void {
+  const command = applyOptions(declare(parent, 'deploy <stack>', 'apply a Compose file')).requiredOption(
+    '-c, --compose-file <file>',
+    'the Compose file',
+  );
+  runs(cli, command, async (options: ApplyOptions & { composeFile: string }, stack: string) =>
+    (await import('../commands/apply.ts')).applyCommand(cli.io, {
+      ...options,
+      stack,
+      file: options.composeFile,
+    }),
+  );
+}
+
+function applyOptions(command: Command): Command {
+  return command
+    .option('-d, --detach', 'do not wait')
+    .option('--no-prune', 'keep services that the file no longer has');
+}
+
+function addConfig(cli: Cli, parent: Command): void {
+  const command = declare(parent, 'config', 'print what the Compose file means')
+    .requiredOption('-f, --file <file>', 'the Compose file')
+    .option('--stack <name>', 'name of the stack');
+  runs(cli, command, async (options: ApplyOptions) =>
+    (await import('../commands/apply.ts')).configCommand(cli.io, options),
+  );
+}
+
+export function addLs(cli: Cli, parent: Command, name: string): void {
+  runs(
+    cli,
+    declare(parent, `${name} [stack]`, 'services'),
+    async (options: GlobalOptions, stack: string | undefined) =>
+      (await import('../commands/services.ts')).lsCommand(cli.io, options, stack),
+  );
+}
+
+export function addPs(cli: Cli, parent: Command): void {
+  const command = declare(parent, 'ps [names...]', 'tasks: where each copy runs, and why not').option(
+    '-a, --all',
+    'also tasks that have ended',
+  );
+  runs(cli, command, async (options: PsOptions, names: string[]) =>
+    (await import('../commands/services.ts')).psCommand(cli.io, options, names),
+  );
+}
+
+export function addLogs(cli: Cli, parent: Command): void {
+  const command = declare(parent, 'logs <names...>', 'what tasks write')
+    .option('-f, --follow', 'go on with what comes')
+    .option('-n, --tail <lines>', 'last lines of each task')
+    .option('--since <time>', 'e.g. 10m, or a date and time')
+    .option('-t, --timestamps', 'with times');
+  runs(cli, command, async (options: LogsOptions, names: string[]) =>
+    (await import('../commands/logs.ts')).logsCommand(cli.io, options, names),
+  );
+}
+
+export function addScale(cli: Cli, parent: Command): void {
+  const command = declare(parent, 'scale <service=number...>', 'change the number of replicas').option(
+    '-d, --detach',
+    'do not wait',
+  );
+  runs(cli, command, async (options: WaitOptions, changes: string[]) =>
+    (await import('../commands/services.ts')).scaleCommand(cli.io, options, changes),
+  );
+}
+
+export function addRm(cli: Cli, parent: Command): void {
+  const command = declare(parent, 'rm <names...>', 'remove stacks or services').option(
+    '-d, --detach',
+    'do not wait',
+  );
+  runs(cli, command, async (options: WaitOptions, names: string[]) =>
+    (await import('../commands/services.ts')).rmCommand(cli.io, options, names),
+  );
+}
