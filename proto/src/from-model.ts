@@ -5,6 +5,7 @@ import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
+import { networkingFromModel } from './networking.ts';
 
 /** Model to wire: every function is total and loses nothing (`to-model.ts` is the way back). */
 export function port(value: PortSpec): wire.Port {
@@ -43,8 +44,11 @@ export function serviceSpec(value: ServiceSpec): wire.ServiceSpec {
     restart: { ...value.restart },
     constraints: [...value.constraints],
     labels: { ...value.labels },
+    networking: value.networking && networkingFromModel(value.networking),
   };
 }
+
+export { networkingFromModel as networking } from './networking.ts';
 
 export function image(value: ResolvedImage): wire.Image {
   return { ...value };
@@ -64,6 +68,7 @@ export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignmen
     container: container(value.container),
     image: image(value.image),
     hostPorts: value.hostPorts.map(port),
+    networking: networkingFromModel(value.networking),
   };
 }
 
@@ -76,5 +81,7 @@ export function endpoint(value: model.EndpointAssignment): agent.Endpoint {
     ...value,
     ports: value.ports.map(port),
     backends: value.backends.map((backend) => ({ ...backend })),
+    idle: [...value.idle],
+    networking: networkingFromModel(value.networking),
   };
 }

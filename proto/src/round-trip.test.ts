@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { profiles, type Isolation } from '@gantry/model/isolation';
 import type { Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
+import type { ServiceNetworking } from '@gantry/model/network';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
 import type { VolumeMount } from '@gantry/model/volume';
@@ -156,7 +157,15 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
   },
 );
 
-const specs: fc.Arbitrary<ServiceSpec> = fc.record({
+const networkings: fc.Arbitrary<ServiceNetworking> = fc.record({
+  networks: fc.array(fc.record({ name: text, aliases: fc.array(text), internal: fc.boolean() })),
+  endpointMode: fc.constantFrom('vip', 'dnsrr'),
+  affinity: fc.constantFrom('none', 'client'),
+  expose: fc.array(fc.record({ port: fc.nat({ max: 65_535 }), protocol: fc.constantFrom('tcp', 'udp') })),
+  drainMs: count,
+});
+
+const plainSpecs: fc.Arbitrary<ServiceSpec> = fc.record({
   stack: text,
   name: text,
   mode: fc.oneof(
@@ -178,6 +187,10 @@ const specs: fc.Arbitrary<ServiceSpec> = fc.record({
   constraints: fc.array(text),
   labels: record,
 });
+
+const specs = fc
+  .tuple(plainSpecs, fc.option(networkings, { nil: undefined }))
+  .map(([spec, networking]) => ({ ...spec, ...(networking && { networking }) }));
 
 const statuses: fc.Arbitrary<TaskStatus> = fc.record(
   {

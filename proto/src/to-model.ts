@@ -13,8 +13,10 @@ import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
+import { networkingToModel } from './networking.ts';
 import { present, word } from './words.ts';
 
+export { networkingToModel as networking } from './networking.ts';
 export { WireError } from './words.ts';
 
 /** Wire to model: throws WireError on missing messages and on words that the model does not know. */
@@ -82,6 +84,7 @@ export function serviceSpec(value: wire.ServiceSpec): ServiceSpec {
     restart: restartPolicy(present('service.restart', value.restart)),
     constraints: value.constraints,
     labels: value.labels,
+    ...(value.networking && { networking: networkingToModel(value.networking) }),
   };
 }
 
@@ -123,6 +126,7 @@ export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignmen
     container: container(present('task.container', value.container)),
     image: image(present('task.image', value.image)),
     hostPorts: value.hostPorts.map(port),
+    networking: networkingToModel(present('task.networking', value.networking)),
   };
 }
 
@@ -138,5 +142,7 @@ export function endpoint(value: agent.Endpoint): model.EndpointAssignment {
     vip: value.vip,
     ports: value.ports.map(port),
     backends: value.backends.map((backend) => ({ ...backend })),
+    idle: value.idle,
+    networking: networkingToModel(present('endpoint.networking', value.networking)),
   };
 }

@@ -1,4 +1,5 @@
 import type { NodeId, RevisionId, ServiceId, TaskId } from './ids.ts';
+import type { ServiceNetworking } from './network.ts';
 import type { ContainerSpec, PortSpec, ResolvedImage } from './service.ts';
 
 /** All that an agent needs to run, keep or stop one task. */
@@ -14,6 +15,8 @@ export interface TaskAssignment {
   readonly image: ResolvedImage;
   /** Ports of mode `host`, opened on this node to this task. */
   readonly hostPorts: readonly PortSpec[];
+  /** Its service's networks; may change while it runs. */
+  readonly networking: ServiceNetworking;
 }
 
 /** Another host of the cluster, as the network needs it. */
@@ -33,6 +36,10 @@ export interface EndpointAssignment {
   /** Ingress ports: published on every host. */
   readonly ports: readonly PortSpec[];
   readonly backends: readonly { readonly taskId: TaskId; readonly slot: number; readonly address: string }[];
+  /** Addresses of its other tasks: starting, unhealthy or draining. They may ask others, and get no traffic. */
+  readonly idle: readonly string[];
+  /** Decides who may reach it (`sharedNetworks`), and by what names. */
+  readonly networking: ServiceNetworking;
 }
 
 /** What one node should hold: its own addresses, its tasks, its neighbours, the services of the cluster. */

@@ -3,6 +3,7 @@ import type { Isolation } from './isolation.ts';
 import type { Tuning } from './limits.ts';
 import type { Naming } from './naming.ts';
 import type { VolumeMount } from './volume.ts';
+import type { ServiceNetworking } from './network.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
 export interface PortSpec {
@@ -78,6 +79,8 @@ export interface ServiceSpec {
   readonly mode: { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' };
   readonly container: ContainerSpec;
   readonly ports: readonly PortSpec[];
+  /** Absent means the stack's default network (`networkingOf`). */
+  readonly networking?: ServiceNetworking;
   readonly restart: RestartPolicy;
   /** Rules over node labels and attributes, e.g. `node.labels.disk==ssd`. */
   readonly constraints: readonly string[];

@@ -4,6 +4,7 @@ import { isolationProblems } from './isolation.ts';
 import { tuningProblems } from './limits.ts';
 import { namingProblems } from './naming.ts';
 import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './rules.ts';
+import { networkProblems } from './network-problems.ts';
 import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
 import { volumeProblems } from './volume.ts';
 
@@ -22,6 +23,7 @@ export function problemsOf(spec: ServiceSpec): readonly Problem[] {
     ...duplicatePorts(spec.ports),
     ...spec.constraints.flatMap((text, index) => constraintProblems(text, `constraints.${index}`)),
     ...restartProblems(spec),
+    ...networkProblems(spec),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import type { ServiceNetworking } from '@gantry/model/network';
 import type { PortSpec } from '@gantry/model/service';
 
 /** What this host's network should look like. */
@@ -9,6 +10,17 @@ export interface NetworkState {
   readonly address: string;
   readonly peers: readonly PeerAssignment[];
   readonly endpoints: readonly EndpointAssignment[];
+  /** The tasks of this host, by their ids. */
+  readonly tasks: readonly TaskNetworking[];
+}
+
+/** What one task of this host is on, and whose names it means by a short one. */
+export interface TaskNetworking {
+  readonly taskId: string;
+  readonly stack: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly networking: ServiceNetworking;
 }
 
 /** A container's place in the network. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TaskAssignment } from '@gantry/model/assignment';
+import { defaultNetworking } from '@gantry/model/network';
 import type { ContainerSpec } from '@gantry/model/service';
 import type { ImageConfig } from '../images/images.ts';
 import { containerCapabilities, containerPlan, defaultCapabilities, defaultPath } from './container-plan.ts';
@@ -49,6 +50,7 @@ function aTask(container: Partial<ContainerSpec>, slot: number): TaskAssignment 
     },
     image: { ref: 'web:1', digest: 'sha256:0', source: 'loaded' },
     hostPorts: [],
+    networking: defaultNetworking('shop'),
   };
 }
 

@@ -96,8 +96,7 @@ export class Runner {
   /** New words from the controller. */
   want(desired: Situation['desired'], assignment = this.#record.assignment): void {
     this.#desired = desired;
-    if (assignment.desired !== this.#record.assignment.desired)
-      this.#record = { ...this.#record, assignment };
+    this.#record = { ...this.#record, assignment };
     if (desired !== 'running') this.#abort.abort();
     this.#look();
   }

@@ -75,6 +75,13 @@ export class Worker {
         address: this.#deps.address,
         peers: [...wanted.peers.values()],
         endpoints: [...wanted.endpoints.values()],
+        tasks: [...wanted.tasks.values()].map(({ taskId, stack, service, slot, networking }) => ({
+          taskId,
+          stack,
+          service,
+          slot,
+          networking,
+        })),
       };
       this.#configure(state);
     }

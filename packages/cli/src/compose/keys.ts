@@ -13,10 +13,10 @@ const refused = (instead: string): KeyPolicy => ({ kind: 'refused', instead });
 const planned = (instead: string): KeyPolicy => ({ kind: 'refused', instead, yet: true });
 
 const later = planned('leave it out for now');
+const oneInterface = noticed('a container has one interface for all its networks; the key is not used');
 const limit = refused('use deploy.resources.limits.cpus');
 const noSwap = refused('leave it out; a container with a memory limit has no swap');
 const windows = refused('leave it out; it is for Windows');
-const byAddress = refused('leave it out; services reach each other by their address');
 
 /** All service keys of the Compose Spec, in its order of the alphabet. */
 const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
@@ -30,7 +30,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['cgroup_parent', refused('leave it out; the host names the cgroups')],
   ['command', honoured],
   ['configs', later],
-  ['container_name', noticed('containers are named by their service and slot; the name is not used')],
+  ['container_name', noticed('containers are named by their service and slot; the name becomes one of the service')],
   ['cpu_count', limit],
   ['cpu_percent', limit],
   ['cpu_period', limit],
@@ -55,7 +55,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['environment', honoured],
   ['expose', honoured],
   ['extends', later],
-  ['external_links', byAddress],
+  ['external_links', refused('put both stacks on a network that is external: true')],
   ['extra_hosts', later],
   ['gpus', later],
   ['group_add', later],
@@ -67,7 +67,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['isolation', windows],
   ['label_file', refused('write them as labels')],
   ['labels', honoured],
-  ['links', byAddress],
+  ['links', honoured],
   ['logging', refused('leave it out; each host keeps the logs, and `gantry logs` reads them')],
   ['mac_address', later],
   ['mem_limit', honoured],
@@ -75,8 +75,8 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['mem_swappiness', noSwap],
   ['memswap_limit', noSwap],
   ['models', later],
-  ['network_mode', later],
-  ['networks', planned('leave it out for now; all services share one network')],
+  ['network_mode', honoured],
+  ['networks', honoured],
   ['oom_kill_disable', refused('leave it out; a container beyond its memory limit is ended')],
   ['oom_score_adj', later],
   ['pid', refused('leave it out; every container has its own process ids')],
@@ -121,9 +121,8 @@ const all = (...keys: readonly string[]): readonly (readonly [string, KeyPolicy]
 /** Keys of each kind of map in a Compose file, with what becomes of them. */
 const tables = {
   file: new Map<string, KeyPolicy>([
-    ...all('name', 'services'),
+    ...all('name', 'services', 'networks'),
     ['version', noticed('it has no meaning any more')],
-    ['networks', planned('leave it out for now; all services share one network')],
     ['volumes', planned('use tmpfs for scratch space')],
     ['secrets', later],
     ['configs', later],
@@ -132,11 +131,30 @@ const tables = {
   ]),
   service: new Map(service),
   deploy: new Map<string, KeyPolicy>([
-    ...all('mode', 'replicas', 'resources', 'restart_policy', 'placement', 'labels'),
+    ...all('mode', 'replicas', 'resources', 'restart_policy', 'placement', 'labels', 'endpoint_mode'),
     ['update_config', later],
     ['rollback_config', later],
-    ['endpoint_mode', later],
   ]),
+  networks: new Map<string, KeyPolicy>([
+    ...all('name', 'external', 'internal', 'driver', 'enable_ipv6'),
+    ['attachable', noticed('other stacks join with external: true; the key is not used')],
+    ['driver_opts', noticed('the cluster has one driver, and these options are not used')],
+    ['enable_ipv4', noticed('containers have IPv4 addresses; the key is not used')],
+    ['ipam', noticed('the cluster gives the addresses; the key is not used')],
+    ['labels', noticed('they are not kept')],
+  ]),
+  'service.networks': new Map<string, KeyPolicy>([
+    ...all('aliases'),
+    ['driver_opts', noticed('the cluster has one driver, and these options are not used')],
+    ['gw_priority', oneInterface],
+    ['interface_name', noticed('a container has one interface, eth0')],
+    ['ipv4_address', refused('leave it out; services reach each other by name')],
+    ['ipv6_address', refused('leave it out; services reach each other by name')],
+    ['link_local_ips', refused('leave it out; services reach each other by name')],
+    ['mac_address', refused('leave it out; the network is routed')],
+    ['priority', oneInterface],
+  ]),
+  'x-gantry': new Map(all('affinity', 'drain')),
   'deploy.placement': new Map<string, KeyPolicy>([
     ...all('constraints'),
     ['preferences', refused('leave it out; copies are spread over the hosts')],

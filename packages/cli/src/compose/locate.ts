@@ -15,6 +15,10 @@ const places: Readonly<Record<string, readonly string[]>> = {
   'limits.pids': ['deploy.resources.limits.pids', 'pids_limit'],
   'reservations.cpuMillis': ['deploy.resources.reservations.cpus', 'resources.cpus'],
   'reservations.memoryBytes': ['deploy.resources.reservations.memory', 'mem_reservation', 'resources.memory'],
+  'networking.expose': ['expose'],
+  'networking.drainMs': ['x-gantry.drain'],
+  'networking.networks': ['networks'],
+  networking: ['networks', 'network_mode', 'x-gantry'],
   constraints: ['deploy.placement.constraints'],
   restart: ['deploy.restart_policy', 'restart'],
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { defaultNetworking } from '@gantry/model/network';
 import { keysOf, keyPolicy } from './keys.ts';
 import { showProblems } from './problems.ts';
 import { readCompose, type ComposeInput, type ComposeResult } from './read.ts';
@@ -85,6 +86,7 @@ describe('what is honoured', () => {
           reservations: { cpuMillis: 250, memoryBytes: 128 << 20 },
         },
         ports: [{ target: 80, published: 8080, protocol: 'tcp', mode: 'ingress' }],
+        networking: { ...defaultNetworking('shop'), expose: [{ port: 9_000, protocol: 'tcp' }] },
         restart: {
           condition: 'on-failure',
           delayMs: 2_000,
@@ -278,7 +280,7 @@ describe('keys', () => {
   test.each([
     [
       'container_name: x',
-      '4:5 container_name: containers are named by their service and slot; the name is not used',
+      '4:5 container_name: containers are named by their service and slot; the name becomes one of the service',
     ],
     ['annotations: { a: b }', '4:5 annotations: they become labels of the container'],
     ['tmpfs: /run:size=64m', '4:12 tmpfs /run: its options are not used'],

@@ -7,7 +7,9 @@ import { ComposeDocument, type Entry } from './document.ts';
 import type { Surroundings } from './environment.ts';
 import { locateField } from './locate.ts';
 import type { Problem, Spot } from './problems.ts';
-import { readService } from './service.ts';
+import { withLinks } from './links.ts';
+import { readNetworks } from './networks.ts';
+import { readService, type ReadService } from './service.ts';
 
 /** A Compose file and what it is read with; nothing else is looked at. */
 export interface ComposeInput extends Surroundings {
@@ -33,14 +35,13 @@ export function readCompose(input: ComposeInput): ComposeResult {
   const doc = new ComposeDocument(input.source, input.variables);
   const stack = doc.readable ? readTop(doc, input) : '';
   const entries = doc.readable ? readEntries(doc) : [];
-  const services = entries.map((entry) => {
+  const networks = readNetworks(doc, stack);
+  const read = entries.map((entry) => {
     const before = doc.problems.length;
-    const { spec, portNodes } = readService(doc, entry, { ...input, stack });
-    const at = (path: string): Node | undefined => locateField(doc, entry, portNodes, path);
-    // What could not be read has been said; the rules are for what could.
-    if (doc.problems.length === before) checkRules(doc, spec, at);
-    return { entry, spec, at };
+    const { spec, portNodes } = readService(doc, entry, { ...input, stack, networks });
+    return { entry, spec, portNodes, sound: doc.problems.length === before };
   });
+  const services = withLinks(doc, read).map((spec, index) => ({ spec, ...placed(doc, spec, read[index]) }));
   return {
     stack,
     services: services.map(({ spec }) => spec),
@@ -52,6 +53,17 @@ export function readCompose(input: ComposeInput): ComposeResult {
       return doc.spot(service?.at(field.join('.')) ?? doc.entry(doc.root, 'services')?.keyNode);
     },
   };
+}
+
+/** Where fields of the service stand. What could not be read has been said; the rules are for what could. */
+function placed(
+  doc: ComposeDocument,
+  spec: ServiceSpec,
+  read: (ReadService & { readonly entry: Entry; readonly sound: boolean }) | undefined,
+): { readonly at: (path: string) => Node | undefined } {
+  const at = (path: string): Node | undefined => read && locateField(doc, read.entry, read.portNodes, path);
+  if (read?.sound) checkRules(doc, spec, at);
+  return { at };
 }
 
 function readEntries(doc: ComposeDocument): readonly Entry[] {

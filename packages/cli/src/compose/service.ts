@@ -3,6 +3,8 @@ import { defaultStopGraceMs, type ContainerSpec, type ServiceSpec } from '@gantr
 import { checkKeys } from './check-keys.ts';
 import type { ComposeDocument, Entry } from './document.ts';
 import { readEnvironment, type Surroundings } from './environment.ts';
+import { readNetworking } from './networking.ts';
+import type { DeclaredNetworks } from './networks.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
@@ -14,6 +16,7 @@ export interface ServiceInput extends Surroundings {
   readonly stack: string;
   /** True for `gantry.yaml`: sugar without `deploy:` is allowed. */
   readonly sugar: boolean;
+  readonly networks: DeclaredNetworks;
 }
 
 /** A service as it was read, with where its ports stand (a range is many ports of one place). */
@@ -31,7 +34,6 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
   const deploy = doc.get(node, 'deploy');
   checkKeys(doc, deploy, 'deploy', 'deploy');
   checkKeys(doc, doc.get(deploy, 'placement'), 'deploy.placement', 'deploy.placement');
-  checkExpose(doc, doc.get(node, 'expose'));
   const ports = readPorts(doc, doc.get(node, 'ports'));
   const spec = {
     stack: input.stack,
@@ -39,6 +41,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
     mode: readMode(doc, node, input.sugar),
     container: readContainer(doc, entry, input),
     ports: ports.map(({ port }) => port),
+    networking: readNetworking(doc, entry, input.stack, input.networks),
     restart: readRestart(doc, node),
     constraints: texts(doc, doc.get(deploy, 'placement', 'constraints'), 'constraints'),
     labels: record(pairs(doc, doc.get(deploy, 'labels'), 'labels')),
@@ -97,15 +100,6 @@ function readTmpfs(doc: ComposeDocument, node: Node | undefined): readonly strin
     if (options !== undefined) doc.notice(node, `tmpfs ${path}: its options are not used`);
     return path;
   });
-}
-
-/** `expose` opens nothing: services reach each other on every port. It is read, so that a typing error is found. */
-function checkExpose(doc: ComposeDocument, node: Node | undefined): void {
-  for (const item of doc.items(node, 'expose')) {
-    const text = doc.text(item, 'a port') ?? '';
-    if (!/^\d+(-\d+)?(\/(tcp|udp))?$/.test(text))
-      doc.problem(item, `"${text}" is not a port`, 'write e.g. "8080"');
-  }
 }
 
 function record(entries: readonly (readonly [string, string | undefined])[]): Record<string, string> {

@@ -7,6 +7,7 @@ import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Store, View, Write } from '../store/store.ts';
 import { FieldError } from './errors.ts';
+import { checkNetworks } from './networks.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 
 export interface ApplyDeps {
@@ -42,6 +43,7 @@ export class Apply {
     const images = await this.#resolveAll(specs);
     return this.#commit((view) => {
       checkPorts(view, specs);
+      checkNetworks(view, specs);
       const applied = specs.map((spec) => this.#put(view, spec, images));
       const given = new Set(specs.map(({ name }) => name));
       const gone = prune ? [...view.servicesOfStack(stack)].filter(({ spec }) => !given.has(spec.name)) : [];

@@ -1,3 +1,4 @@
+import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
@@ -30,6 +31,7 @@ export function serviceView(view: View, service: Service): ServiceView {
     removing: service.removing,
     note: upToDate.length >= desired && !service.removing ? '' : note(service, tasks),
     createdAt: service.createdAt,
+    networking: fromModel.networking(networkingOf(spec)),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
@@ -20,6 +21,7 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     container: revision.container,
     image: revision.image,
     hostPorts: revision.ports.filter(({ mode }) => mode === 'host'),
+    networking: networkingOf(service.spec),
   };
 }
 
@@ -37,7 +39,9 @@ export function peerAssignment(node: Node): PeerAssignment | undefined {
 /** A service as every host balances it: only ready tasks that should run, on hosts that are not down. */
 export function endpointAssignment(view: View, service: Service): EndpointAssignment | undefined {
   if (service.vip === undefined || service.removing) return undefined;
-  const backends = [...view.tasksOfService(service.id)].filter((task) => isBackend(view, task));
+  const tasks = [...view.tasksOfService(service.id)];
+  const backends = tasks.filter((task) => isBackend(view, task));
+  const others = tasks.filter((task) => !isTerminal(task.status.state) && !backends.includes(task));
   return {
     serviceId: service.id,
     stack: service.spec.stack,
@@ -47,6 +51,8 @@ export function endpointAssignment(view: View, service: Service): EndpointAssign
     backends: backends
       .map(({ id, slot, status }) => ({ taskId: id, slot, address: status.address ?? '' }))
       .sort((a, b) => a.slot - b.slot || (a.taskId < b.taskId ? -1 : 1)),
+    idle: others.flatMap(({ status }) => status.address ?? []).sort(),
+    networking: networkingOf(service.spec),
   };
 }
 
@@ -71,6 +77,8 @@ export function* endpointsTouchedBy(change: Change, view: View): Iterable<string
 
 /** What of a task its service's endpoint shows. */
 function facing(task: Task | undefined): string {
-  if (!task || task.desired !== 'running' || task.status.state !== 'running' || !task.status.ready) return '';
-  return `${task.status.address ?? ''} ${task.nodeId ?? ''}`;
+  if (!task || isTerminal(task.status.state) || task.status.address === undefined) return '';
+  const { desired, status, nodeId } = task;
+  const serves = desired === 'running' && status.state === 'running' && status.ready;
+  return `${serves ? 'serves' : 'idle'} ${status.address ?? ''} ${nodeId ?? ''}`;
 }

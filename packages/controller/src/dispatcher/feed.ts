@@ -1,6 +1,7 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
+import { same } from '@gantry/model/spec-change';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import type { Change, Store, View } from '../store/store.ts';
@@ -67,10 +68,19 @@ export class Feed {
           if (node !== undefined) this.#subscribers.get(node)?.touch('task', change.id);
         }
       } else if (change.kind === 'node') this.#touchNode(change);
+      else if (change.kind === 'service') this.#touchTasksOf(change);
     }
     for (const id of touched) {
       if (!this.#refreshEndpoint(id)) continue;
       for (const subscriber of this.#subscribers.values()) subscriber.touch('endpoint', id);
+    }
+  }
+
+  /** Tasks hear of it when their service is on other networks now. */
+  #touchTasksOf({ id, before, after }: Change & { kind: 'service' }): void {
+    if (!before || !after || same(before.spec.networking, after.spec.networking)) return;
+    for (const task of this.#store.view().tasksOfService(id)) {
+      if (task.nodeId !== undefined) this.#subscribers.get(task.nodeId)?.touch('task', task.id);
     }
   }
 
@@ -188,9 +198,9 @@ class Subscriber {
       return;
     }
     // Nothing else of an assignment ever changes.
-    const desired = desiredOnNode(task);
-    if (this.#sent.task.get(id) === desired) return;
-    this.#sent.task.set(id, desired);
+    const text = `${desiredOnNode(task)} ${JSON.stringify(assignment.networking)}`;
+    if (this.#sent.task.get(id) === text) return;
+    this.#sent.task.set(id, text);
     message.tasks.push(fromModel.taskAssignment(assignment));
   }
 

@@ -22,7 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Container, Image, LogLine, LogOptions, Port, TaskStatus } from "./types.ts";
+import { Container, Image, LogLine, LogOptions, Networking, Port, TaskStatus } from "./types.ts";
 
 export interface RegisterRequest {
   /** chosen by the agent at its first start and kept on its disk */
@@ -86,6 +86,7 @@ export interface TaskAssignment {
   container: Container | undefined;
   image: Image | undefined;
   hostPorts: Port[];
+  networking: Networking | undefined;
 }
 
 export interface Peer {
@@ -102,6 +103,11 @@ export interface Endpoint {
   vip: string;
   ports: Port[];
   backends: Backend[];
+  networking:
+    | Networking
+    | undefined;
+  /** addresses of tasks that are not ready */
+  idle: string[];
 }
 
 export interface Backend {
@@ -819,6 +825,7 @@ function createBaseTaskAssignment(): TaskAssignment {
     container: undefined,
     image: undefined,
     hostPorts: [],
+    networking: undefined,
   };
 }
 
@@ -853,6 +860,9 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
     }
     for (const v of message.hostPorts) {
       Port.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.networking !== undefined) {
+      Networking.encode(message.networking, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -950,6 +960,14 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
             message.hostPorts.push(Port.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.networking = Networking.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -979,6 +997,9 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
       : undefined;
     message.image = (object.image !== undefined && object.image !== null) ? Image.fromPartial(object.image) : undefined;
     message.hostPorts = object.hostPorts?.map((e) => Port.fromPartial(e)) || [];
+    message.networking = (object.networking !== undefined && object.networking !== null)
+      ? Networking.fromPartial(object.networking)
+      : undefined;
     return message;
   },
 };
@@ -1075,7 +1096,7 @@ export const Peer: MessageFns<Peer> = {
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { serviceId: "", stack: "", service: "", vip: "", ports: [], backends: [] };
+  return { serviceId: "", stack: "", service: "", vip: "", ports: [], backends: [], networking: undefined, idle: [] };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -1097,6 +1118,12 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     for (const v of message.backends) {
       Backend.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.networking !== undefined) {
+      Networking.encode(message.networking, writer.uint32(322).fork()).join();
+    }
+    for (const v of message.idle) {
+      writer.uint32(330).string(v!);
     }
     return writer;
   },
@@ -1162,6 +1189,22 @@ export const Endpoint: MessageFns<Endpoint> = {
             message.backends.push(Backend.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.networking = Networking.decode(reader, reader.uint32());
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.idle.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1185,6 +1228,10 @@ export const Endpoint: MessageFns<Endpoint> = {
     message.vip = object.vip ?? "";
     message.ports = object.ports?.map((e) => Port.fromPartial(e)) || [];
     message.backends = object.backends?.map((e) => Backend.fromPartial(e)) || [];
+    message.networking = (object.networking !== undefined && object.networking !== null)
+      ? Networking.fromPartial(object.networking)
+      : undefined;
+    message.idle = object.idle?.map((e) => e) || [];
     return message;
   },
 };

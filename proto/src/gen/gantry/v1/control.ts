@@ -22,7 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { LogLine, LogOptions, Port, ServiceSpec, TaskStatus } from "./types.ts";
+import { LogLine, LogOptions, Networking, Port, ServiceSpec, TaskStatus } from "./types.ts";
 
 export interface InfoRequest {
 }
@@ -87,6 +87,7 @@ export interface ServiceView {
   /** One sentence when it is not as it should be; else empty. */
   note: string;
   createdAt: number;
+  networking: Networking | undefined;
 }
 
 export interface TaskView {
@@ -808,6 +809,7 @@ function createBaseServiceView(): ServiceView {
     removing: false,
     note: "",
     createdAt: 0,
+    networking: undefined,
   };
 }
 
@@ -857,6 +859,9 @@ export const ServiceView: MessageFns<ServiceView> = {
     }
     if (message.createdAt !== 0) {
       writer.uint32(120).uint64(message.createdAt);
+    }
+    if (message.networking !== undefined) {
+      Networking.encode(message.networking, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -994,6 +999,14 @@ export const ServiceView: MessageFns<ServiceView> = {
             message.createdAt = longToNumber(reader.uint64());
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.networking = Networking.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1026,6 +1039,9 @@ export const ServiceView: MessageFns<ServiceView> = {
     message.removing = object.removing ?? false;
     message.note = object.note ?? "";
     message.createdAt = object.createdAt ?? 0;
+    message.networking = (object.networking !== undefined && object.networking !== null)
+      ? Networking.fromPartial(object.networking)
+      : undefined;
     return message;
   },
 };

@@ -74,6 +74,28 @@ export interface RestartPolicy {
   windowMs: number;
 }
 
+export interface Networking {
+  networks: NetworkAttachment[];
+  /** "vip" | "dnsrr" */
+  endpointMode: string;
+  /** "none" | "client" */
+  affinity: string;
+  expose: ExposedPort[];
+  drainMs: number;
+}
+
+export interface NetworkAttachment {
+  name: string;
+  aliases: string[];
+  internal: boolean;
+}
+
+export interface ExposedPort {
+  port: number;
+  /** "tcp" | "udp" */
+  protocol: string;
+}
+
 export interface ServiceSpec {
   stack: string;
   name: string;
@@ -83,6 +105,8 @@ export interface ServiceSpec {
   restart: RestartPolicy | undefined;
   constraints: string[];
   labels: { [key: string]: string };
+  /** absent: the stack's default network */
+  networking?: Networking | undefined;
 }
 
 export interface ServiceSpec_LabelsEntry {
@@ -981,6 +1005,255 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
   },
 };
 
+function createBaseNetworking(): Networking {
+  return { networks: [], endpointMode: "", affinity: "", expose: [], drainMs: 0 };
+}
+
+export const Networking: MessageFns<Networking> = {
+  encode(message: Networking, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.networks) {
+      NetworkAttachment.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.endpointMode !== "") {
+      writer.uint32(18).string(message.endpointMode);
+    }
+    if (message.affinity !== "") {
+      writer.uint32(26).string(message.affinity);
+    }
+    for (const v of message.expose) {
+      ExposedPort.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.drainMs !== 0) {
+      writer.uint32(40).uint64(message.drainMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Networking {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNetworking();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.networks.push(NetworkAttachment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endpointMode = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.affinity = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expose.push(ExposedPort.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.drainMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Networking>): Networking {
+    return Networking.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Networking>): Networking {
+    const message = createBaseNetworking();
+    message.networks = object.networks?.map((e) => NetworkAttachment.fromPartial(e)) || [];
+    message.endpointMode = object.endpointMode ?? "";
+    message.affinity = object.affinity ?? "";
+    message.expose = object.expose?.map((e) => ExposedPort.fromPartial(e)) || [];
+    message.drainMs = object.drainMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseNetworkAttachment(): NetworkAttachment {
+  return { name: "", aliases: [], internal: false };
+}
+
+export const NetworkAttachment: MessageFns<NetworkAttachment> = {
+  encode(message: NetworkAttachment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.aliases) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.internal !== false) {
+      writer.uint32(24).bool(message.internal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NetworkAttachment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNetworkAttachment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.aliases.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.internal = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NetworkAttachment>): NetworkAttachment {
+    return NetworkAttachment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NetworkAttachment>): NetworkAttachment {
+    const message = createBaseNetworkAttachment();
+    message.name = object.name ?? "";
+    message.aliases = object.aliases?.map((e) => e) || [];
+    message.internal = object.internal ?? false;
+    return message;
+  },
+};
+
+function createBaseExposedPort(): ExposedPort {
+  return { port: 0, protocol: "" };
+}
+
+export const ExposedPort: MessageFns<ExposedPort> = {
+  encode(message: ExposedPort, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(18).string(message.protocol);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExposedPort {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExposedPort();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExposedPort>): ExposedPort {
+    return ExposedPort.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExposedPort>): ExposedPort {
+    const message = createBaseExposedPort();
+    message.port = object.port ?? 0;
+    message.protocol = object.protocol ?? "";
+    return message;
+  },
+};
+
 function createBaseServiceSpec(): ServiceSpec {
   return {
     stack: "",
@@ -991,6 +1264,7 @@ function createBaseServiceSpec(): ServiceSpec {
     restart: undefined,
     constraints: [],
     labels: {},
+    networking: undefined,
   };
 }
 
@@ -1025,6 +1299,9 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       ServiceSpec_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
+    if (message.networking !== undefined) {
+      Networking.encode(message.networking, writer.uint32(322).fork()).join();
+    }
     return writer;
   },
 
@@ -1116,6 +1393,14 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             }
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.networking = Networking.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1166,6 +1451,9 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
       },
       {},
     );
+    message.networking = (object.networking !== undefined && object.networking !== null)
+      ? Networking.fromPartial(object.networking)
+      : undefined;
     return message;
   },
 };
