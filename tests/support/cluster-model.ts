@@ -15,7 +15,7 @@ import { aNode, anId, aRevision, aService, noon } from './builders.ts';
 export type Watcher = (change: Change, view: Tables) => void;
 
 /** What the container of a revision does once it is started. */
-export type Behaviour = 'serves' | 'crashes' | 'completes';
+export type Behaviour = 'serves' | 'crashes' | 'completes' | 'hangs';
 
 /**
  * A cluster in memory: the real reconcilers, fed as the loop feeds them (only the keys that changes name, only at the times
@@ -97,6 +97,11 @@ export class ClusterModel {
       ...service,
       spec: { ...service.spec, mode: { kind: 'replicated', replicas } },
     }));
+  }
+
+  /** A person pauses or resumes the update. */
+  hold(id: string, paused: boolean): void {
+    this.#change(id, (service) => ({ ...service, hold: { paused, at: this.now } }));
   }
 
   removeService(id: string): void {
@@ -216,7 +221,7 @@ export class ClusterModel {
 
   #start(task: Task): void {
     this.containers.set(task.id, task.nodeId ?? '');
-    this.#report(task, { state: 'running', ready: true });
+    this.#report(task, { state: 'running', ready: this.#behaviours.get(task.revisionId) !== 'hangs' });
   }
 
   #end(task: Task, state: TaskStatus['state'], reason: string): void {

@@ -3,6 +3,7 @@ import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
 import type { Revision, Service } from '@gantry/model/service';
 import { isTerminal, taskStates, type Task } from '@gantry/model/task';
+import type { UpdatePolicy, UpdateStatus } from '@gantry/model/update';
 import { aContainer, aNode, aRevision, aService, aSpec, aTask, noon } from './builders.ts';
 
 /** Random clusters: a few nodes, services and revisions with few ids, so that things meet. */
@@ -54,6 +55,38 @@ function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
   return fc.tuple(one(1), one(2));
 }
 
+const policy: fc.Arbitrary<UpdatePolicy> = fc.record({
+  parallelism: fc.nat({ max: 3 }),
+  delayMs: fc.constantFrom(0, 10_000),
+  order: fc.constantFrom('auto', 'start-first', 'stop-first'),
+  monitorMs: fc.constantFrom(0, 5_000, 60_000),
+  maxFailureRatio: fc.constantFrom(0, 0.5),
+  failureAction: fc.constantFrom('rollback', 'pause', 'continue'),
+  deadlineMs: fc.constantFrom(5_000, 600_000),
+});
+
+/** An update at any point of its way. */
+function updateOf(id: string): fc.Arbitrary<UpdateStatus> {
+  return fc
+    .record({
+      state: fc.constantFrom('rolling', 'rolling', 'paused', 'done' as const),
+      to: fc.constantFrom('r1', 'r2'),
+      stable: fc.option(fc.constantFrom('r1', 'r2'), { nil: undefined }),
+      back: fc.boolean(),
+      at: moment,
+      baseline: fc.nat({ max: 4 }),
+      failed: fc.subarray(['1', '2']),
+    })
+    .map(({ stable, to, at, ...rest }) => ({
+      ...rest,
+      to: `${id}-${to}`,
+      ...(stable !== undefined && { stable: `${id}-${stable}` }),
+      startedAt: at,
+      at,
+      reason: 'by chance',
+    }));
+}
+
 function serviceOf(id: string): fc.Arbitrary<Service> {
   return fc
     .record({
@@ -69,6 +102,9 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       failures: fc.nat({ max: 9 }),
       failedAt: moment,
       failedTask: fc.nat({ max: 9 }),
+      update: fc.option(updateOf(id), { nil: undefined }),
+      policy: fc.option(policy, { nil: undefined }),
+      hold: fc.option(fc.record({ paused: fc.boolean(), at: moment }), { nil: undefined }),
     })
     .map((pick) => {
       const port = {
@@ -82,6 +118,7 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
         mode: pick.global ? { kind: 'global' } : { kind: 'replicated', replicas: pick.replicas },
         restart: { condition: pick.condition, delayMs: 1_000, maxDelayMs: 60_000, windowMs: 600_000 },
         ports: [port],
+        ...(pick.policy && { update: pick.policy }),
       });
       const revisionId = `${id}-${pick.revision}`;
       const failed = {
@@ -99,6 +136,8 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       });
       return {
         ...service,
+        ...(pick.update && { update: pick.update }),
+        ...(pick.hold && { hold: pick.hold }),
         // Two services never share a virtual address or a given port to begin with.
         ...(pick.vip !== undefined && { vip: `${pick.vip}${id.slice(1)}` }),
         ...(pick.had !== undefined && {
@@ -119,8 +158,9 @@ function taskOf(id: string): fc.Arbitrary<Task> {
       node: fc.constantFrom(...nodeIds, 'gone'),
       ready: fc.boolean(),
       createdAt: moment,
+      readySince: fc.option(moment, { nil: undefined }),
     })
-    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt }) => {
+    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt, readySince }) => {
       const placed = !['new', 'pending'].includes(state) || slot === 0;
       return aTask({
         id,
@@ -128,6 +168,7 @@ function taskOf(id: string): fc.Arbitrary<Task> {
         slot,
         revisionId: `${serviceId}-${revision}`,
         desired,
+        ...(readySince !== undefined && { readySince }),
         ...(placed && { nodeId: node }),
         status: {
           state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,

@@ -4,6 +4,7 @@ import type { Tuning } from './limits.ts';
 import type { Naming } from './naming.ts';
 import type { VolumeMount } from './volume.ts';
 import type { ServiceNetworking } from './network.ts';
+import type { Hold, UpdatePolicy, UpdateStatus } from './update.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
 export interface PortSpec {
@@ -85,7 +86,14 @@ export interface ServiceSpec {
   /** Rules over node labels and attributes, e.g. `node.labels.disk==ssd`. */
   readonly constraints: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** How it goes over to a new revision; absent: `defaultUpdate`. */
+  readonly update?: UpdatePolicy;
+  /** How it goes back when that fails; absent: `defaultRollback`. */
+  readonly rollback?: UpdatePolicy;
 }
+
+/** What of a spec is not in a revision's own fields: kept with it, so that a rollback restores all. */
+export type SpecSettings = Omit<ServiceSpec, 'container' | 'ports' | 'constraints'>;
 
 /** The image of a revision: resolved once, so that all replicas run the same bytes. */
 export interface ResolvedImage {
@@ -110,6 +118,10 @@ export interface Revision {
   /** Host-mode ports are claimed by the task, so they are part of what a task is. */
   readonly ports: readonly PortSpec[];
   readonly constraints: readonly string[];
+  /** The rest of the spec when this revision was made. */
+  readonly settings?: SpecSettings;
+  /** Why there is this revision, for people: `applied`, `restarted`. */
+  readonly cause?: string;
   /** ms since the epoch. */
   readonly createdAt: number;
 }
@@ -124,6 +136,10 @@ export interface Service {
   readonly revisionId: RevisionId;
   /** Written by `api` on `rm`: the service and all its tasks go, then the object. */
   readonly removing: boolean;
+  /** Written by `api`: a person paused or resumed the update. */
+  readonly hold?: Hold;
+  /** Progress of the newest update; absent until the first revision has come up. Written by `reconcilers/services`. */
+  readonly update?: UpdateStatus;
   /** Virtual address, written by `allocate`. */
   readonly vip?: string;
   /** Published ports with zeros replaced, in the spec's order; written by `allocate`. */

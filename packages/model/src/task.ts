@@ -56,6 +56,8 @@ export interface Task {
   readonly desired: TaskDesired;
   readonly nodeId?: NodeId;
   readonly status: TaskStatus;
+  /** When an update that watches this task saw it ready, by the controller's clock. Written by `reconcilers/services`. */
+  readonly readySince?: number;
   readonly createdAt: number;
 }
 

@@ -7,6 +7,7 @@ import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './r
 import { networkProblems } from './network-problems.ts';
 import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
 import { volumeProblems } from './volume.ts';
+import { policyProblems } from './update.ts';
 
 export type { Problem } from './rules.ts';
 
@@ -24,6 +25,8 @@ export function problemsOf(spec: ServiceSpec): readonly Problem[] {
     ...spec.constraints.flatMap((text, index) => constraintProblems(text, `constraints.${index}`)),
     ...restartProblems(spec),
     ...networkProblems(spec),
+    ...(spec.update ? policyProblems(spec.update, 'update') : []),
+    ...(spec.rollback ? policyProblems(spec.rollback, 'rollback') : []),
   ];
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServiceSpec } from '@gantry/model/service';
 import { isTerminal, mayBecome, type Task } from '@gantry/model/task';
+import { defaultUpdate } from '@gantry/model/update';
 import { aContainer, aSpec } from '../../../../tests/support/builders.ts';
 import { ClusterModel, type Behaviour } from '../../../../tests/support/cluster-model.ts';
 import type { Change, View } from '../store/store.ts';
@@ -259,9 +260,13 @@ describe('a cluster in memory', () => {
     expectAsWanted(cluster);
   });
 
-  test('a broken update of a service with host ports costs one task', () => {
+  test('a broken update of a service with host ports costs one task for a moment, or for ever if it is to go on', () => {
     const cluster = serving('edge', 3);
     cluster.apply('edge', specOf('edge', 3), 'crashes');
+    cluster.pass(600_000);
+    expect(cluster.serving('edge')).toHaveLength(3);
+    const update = { ...defaultUpdate, failureAction: 'continue' } as const;
+    cluster.apply('edge', { ...specOf('edge', 3), update }, 'crashes');
     cluster.pass(600_000);
     expect(cluster.serving('edge')).toHaveLength(2);
     cluster.apply('edge', specOf('edge', 3));

@@ -74,7 +74,11 @@ function unneeded(
   tasks: readonly Task[],
   revisions: readonly Revision[],
 ): readonly Revision[] {
-  const used = new Set([service.revisionId, ...tasks.map(({ revisionId }) => revisionId)]);
+  const used = new Set([
+    service.revisionId,
+    service.update?.stable,
+    ...tasks.map(({ revisionId }) => revisionId),
+  ]);
   const newest = [...revisions].sort((a, b) => b.number - a.number).slice(0, keptRevisions);
   return revisions.filter((revision) => !used.has(revision.id) && !newest.includes(revision));
 }

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { isTerminal, type Task } from '@gantry/model/task';
+import { mustStopFirst, targetRevision } from '@gantry/model/update';
 import type { Cluster } from '../../../../tests/support/clusters.ts';
 import { allocate } from './allocate.ts';
 import { nodeHealth } from './node-health.ts';
@@ -15,7 +16,9 @@ reconcilerContract(services, (view, before) => {
   for (const service of view.all('service')) {
     // Before its writes, ready tasks of slots that stay: none of the last ready one is stopped without another.
     const old = tasksOf(before).filter((task) => task.serviceId === service.id);
-    const stopFirst = service.spec.ports.some(({ mode }) => mode === 'host');
+    const ports = view.get('revision', targetRevision(service))?.ports ?? [];
+    const stopFirst =
+      service.spec.update?.order === 'stop-first' || mustStopFirst(service.spec) || mustStopFirst({ ports });
     if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
     const { replicas } = service.spec.mode;
     for (let slot = 1; slot <= replicas; slot++) {
@@ -31,7 +34,9 @@ reconcilerContract(services, (view, before) => {
       (t) => t.desired === 'running' && !isTerminal(t.status.state),
     );
     for (let slot = 1; slot <= replicas; slot++) {
-      const current = live.filter((task) => task.slot === slot && task.revisionId === service.revisionId);
+      const current = live.filter(
+        (task) => task.slot === slot && task.revisionId === targetRevision(service),
+      );
       // One besides those on a host that is being drained.
       const staying = current.filter((task) => view.get('node', task.nodeId ?? '')?.availability !== 'drain');
       expect(staying.length).toBeLessThanOrEqual(1);

@@ -2,6 +2,7 @@ import { meets, parseConstraint } from '@gantry/model/constraint';
 import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
+import { targetRevision } from '@gantry/model/update';
 import type { View } from '../../store/store.ts';
 
 /** A place that a task fills: a slot of a replicated service, a node of a global one. */
@@ -50,7 +51,7 @@ function wantedPlaces(view: View, service: Service): readonly Omit<Place, 'tasks
       fillable: true,
     }));
   }
-  const revision = view.get('revision', service.revisionId);
+  const revision = view.get('revision', targetRevision(service));
   return [...view.all('node')]
     .filter((node) => revision !== undefined && belongsOn(node, revision))
     .sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -83,4 +84,14 @@ export function isLost(view: View, task: Task): boolean {
 export function isStopping(view: View, task: Task): boolean {
   if (task.desired === 'running' || isTerminal(task.status.state) || task.nodeId === undefined) return false;
   return !isLost(view, task);
+}
+
+/** Ended by themselves, and not answered by a new task yet. */
+export function unanswered(tasks: readonly Task[]): readonly Task[] {
+  return tasks.filter((task) => task.desired === 'running' && isTerminal(task.status.state));
+}
+
+/** The newest task that ended by itself and was not replaced yet. */
+export function newestEnded(tasks: readonly Task[]): Task | undefined {
+  return [...unanswered(tasks)].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))[0];
 }

@@ -1,3 +1,4 @@
+import type { RevisionId } from '@gantry/model/ids';
 import type { Service, SlotRestarts } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 
@@ -11,10 +12,15 @@ export type Restart =
  * The restart policy: the first replacement at once, then `delayMs` doubling to `maxDelayMs`; a task that lived for
  * `windowMs` clears the count, and so does a new revision.
  */
-export function restartOf(service: Service, place: string, ended: Task, now: number): Restart {
+export function restartOf(
+  service: Service,
+  place: string,
+  ended: Task,
+  wanted: RevisionId,
+  now: number,
+): Restart {
   const policy = service.spec.restart;
-  if (ended.revisionId !== service.revisionId)
-    return { kind: 'at', at: now, restarts: counted(service, ended, 0, now) };
+  if (ended.revisionId !== wanted) return { kind: 'at', at: now, restarts: counted(ended, wanted, 0, now) };
   const failed = ended.status.state !== 'complete';
   if (policy.condition === 'none' || (policy.condition === 'on-failure' && !failed)) return { kind: 'never' };
   const restarts = historyWith(service, place, ended, now);
@@ -28,11 +34,11 @@ function historyWith(service: Service, place: string, ended: Task, now: number):
   if (before?.lastTask === ended.id) return before;
   const livedLong = now - ended.createdAt >= service.spec.restart.windowMs;
   const fresh = livedLong || before?.revisionId !== ended.revisionId;
-  return counted(service, ended, fresh ? 1 : before.count + 1, now);
+  return counted(ended, ended.revisionId, fresh ? 1 : before.count + 1, now);
 }
 
-function counted(service: Service, ended: Task, count: number, now: number): SlotRestarts {
-  return { count, lastAt: now, lastTask: ended.id, revisionId: service.revisionId };
+function counted(ended: Task, revisionId: RevisionId, count: number, now: number): SlotRestarts {
+  return { count, lastAt: now, lastTask: ended.id, revisionId };
 }
 
 /** No delay before the first replacement. */

@@ -1,17 +1,17 @@
-import type { Service } from '@gantry/model/service';
+import type { RevisionId } from '@gantry/model/ids';
 import type { Task } from '@gantry/model/task';
 import { refusal } from '../../scheduler/filters.ts';
 import { loadOf, requirementOf } from '../../scheduler/loads.ts';
 import type { View } from '../../store/store.ts';
 
 /**
- * True if the old task's host surely takes a task of the service's revision once the old one is gone: it passes every rule
+ * True if the old task's host surely takes a task of the wanted revision once the old one is gone: it passes every rule
  * on an empty host, and asks for no more than the old one held. Looks at nothing of other services, so that a decision
  * about one service never hangs on the load of another.
  */
-export function fitsInsteadOf(view: View, service: Service, old: Task): boolean {
+export function fitsInsteadOf(view: View, wanted: RevisionId, old: Task): boolean {
   const node = view.get('node', old.nodeId ?? '');
-  const [before, after] = [old.revisionId, service.revisionId].map((id) => view.get('revision', id));
+  const [before, after] = [old.revisionId, wanted].map((id) => view.get('revision', id));
   if (!node || !before || !after) return false;
   const [held, asked] = [requirementOf(before), requirementOf(after)];
   return (

@@ -1,15 +1,21 @@
 import type { Node } from '@gantry/model/node';
+import type { RevisionId } from '@gantry/model/ids';
 import type { Service, SlotRestarts } from '@gantry/model/service';
-import { isTerminal, type Task } from '@gantry/model/task';
+import { same } from '@gantry/model/spec-change';
+import type { Task } from '@gantry/model/task';
+import type { UpdateStatus } from '@gantry/model/update';
 import type { Change, View, Write } from '../../store/store.ts';
 import type { Decision, Env, Reconciler } from '../reconciler.ts';
-import { placesOf, type Place } from './places.ts';
+import { begun, deadlineOf, finished, judged } from './judge.ts';
+import { placesOf, unanswered, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
-import { inTurn } from './turns.ts';
+import { rolloutOf } from './rollout.ts';
+import { inTurn, turnAt } from './turns.ts';
 
 /**
  * Keeps every service at what its spec says: makes tasks, replaces those that end or are lost, rolls over to a new
- * revision one place at a time, and takes services away. Creates tasks and owns `desired` and `Service.restarts`.
+ * revision and back again if that fails, and takes services away. Creates tasks and owns `desired`, `readySince`,
+ * `Service.update` and `Service.restarts`.
  */
 export const services: Reconciler = {
   name: 'services',
@@ -64,12 +70,17 @@ function stopAll(tasks: Iterable<Task>): readonly Write[] {
 }
 
 function keep(view: View, service: Service, env: Env): Decision {
-  const { wanted, extra } = placesOf(view, service);
+  const { now } = env;
+  const begins = begun(view, service, now);
+  const first = placesOf(view, withUpdate(service, begins));
+  const update = judged(view, service, begins, first.wanted, now);
+  const rollout = rolloutOf(view, service, update, now);
+  // Going back may be to a revision that belongs on other hosts.
+  const { wanted, extra } = update?.back === begins?.back ? first : placesOf(view, rollout.service);
   const steps = inTurn(
     view,
-    service,
-    wanted.map((place) => stepOf(view, service, place, env.now)),
-    env.now,
+    rollout,
+    wanted.map((place) => stepOf(view, rollout, place)),
   );
   const restarts: Record<string, SlotRestarts> = { ...service.restarts };
   const made = wanted.flatMap((place, index) => {
@@ -77,9 +88,13 @@ function keep(view: View, service: Service, env: Env): Decision {
     if (step?.restart) restarts[place.key] = step.restart.restarts;
     return step ? writesOf(service, place, step, env) : [];
   });
-  const owner = withRestarts(view, service, restarts);
+  const owner = withProgress(view, service, finished(view, service, update, steps, now), restarts);
   const writes = [...(owner ? [owner] : []), ...stopAll(extra), ...made];
-  const wakeAt = wakeOf(steps);
+  const wakeAt = earliest([
+    wakeOf(steps, now),
+    turnAt(view, rollout, steps),
+    deadlineOf(rollout.service, wanted, now),
+  ]);
   return {
     writes,
     ...(wakeAt !== undefined && { wakeAt }),
@@ -87,14 +102,23 @@ function keep(view: View, service: Service, env: Env): Decision {
   };
 }
 
-/** The earliest end of a back-off, or of a watch that something waits for. */
-function wakeOf(steps: readonly PlaceStep[]): number | undefined {
-  const waits = steps.some(({ rolling, candidate }) => rolling || candidate);
-  const times = steps.flatMap(({ create, restart, watchedAt }) => [
-    ...(restart && !create ? [restart.at] : []),
-    ...(waits && watchedAt !== undefined ? [watchedAt] : []),
-  ]);
-  return times.length === 0 ? undefined : Math.min(...times);
+function withUpdate(service: Service, update: UpdateStatus | undefined): Service {
+  return update ? { ...service, update } : service;
+}
+
+/** The earliest end of a back-off or of a watch. */
+function wakeOf(steps: readonly PlaceStep[], now: number): number | undefined {
+  return earliest(
+    steps.flatMap(({ create, restart, watchedAt }) => [
+      ...(restart && create === undefined ? [restart.at] : []),
+      ...(watchedAt !== undefined && watchedAt > now ? [watchedAt] : []),
+    ]),
+  );
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.flatMap((time) => time ?? []);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function noteOf(writes: readonly Write[]): string {
@@ -102,18 +126,29 @@ function noteOf(writes: readonly Write[]): string {
     write.op === 'put' && write.object.kind === 'task' ? [write.object] : [],
   );
   const made = tasks.filter(({ version }) => version === 0).length;
-  return `${made} tasks made, ${tasks.length - made} let go`;
+  return `${made} tasks made, ${tasks.length - made} changed`;
 }
 
 function writesOf(service: Service, place: Place, step: PlaceStep, env: Env): readonly Write[] {
-  const stops = step.stop.map((task) => desire(task, 'shutdown'));
-  if (!step.create) return stops;
+  const writes = step.stop.map((task) => desire(task, 'shutdown'));
+  if (step.watch) writes.push(watch(step.watch, env.now));
+  if (step.create === undefined) return writes;
   // The ends that this task answers are history now.
-  const answered = place.tasks.filter((task) => task.desired === 'running' && isTerminal(task.status.state));
-  return [...stops, ...answered.map((task) => desire(task, 'shutdown')), create(service, place, env)];
+  const answered = unanswered(place.tasks).filter((task) => !step.stop.includes(task));
+  return [
+    ...writes,
+    ...answered.map((task) => desire(task, 'shutdown')),
+    create(service, place, step.create, env),
+  ];
 }
 
-function create(service: Service, place: Place, env: Env): Write {
+/** The task's watch begins, or is over because it is not ready any more. */
+function watch(task: Task, now: number): Write {
+  const { readySince: _before, ...rest } = task;
+  return { op: 'put', object: task.status.ready ? { ...rest, readySince: now } : rest };
+}
+
+function create(service: Service, place: Place, revisionId: RevisionId, env: Env): Write {
   const status = place.node
     ? ({ state: 'assigned', reason: `placed on ${place.node.name}` } as const)
     : ({ state: 'new', reason: 'waiting for a place' } as const);
@@ -124,7 +159,7 @@ function create(service: Service, place: Place, env: Env): Write {
       id: env.newId(),
       version: 0,
       serviceId: service.id,
-      revisionId: service.revisionId,
+      revisionId,
       slot: place.slot,
       desired: 'running',
       ...(place.node && { nodeId: place.node.id }),
@@ -138,18 +173,20 @@ function desire(task: Task, desired: 'shutdown' | 'remove'): Write {
   return { op: 'put', object: { ...task, desired } };
 }
 
-/** The service with its restart history, if that changed; places that are gone are forgotten. */
-function withRestarts(
+/** The service with its restart history and the progress of its update, if either changed; places that are gone are forgotten. */
+function withProgress(
   view: View,
   service: Service,
+  update: UpdateStatus | undefined,
   restarts: Readonly<Record<string, SlotRestarts>>,
 ): Write | undefined {
   const { mode } = service.spec;
   const kept = Object.entries(restarts).filter(([key]) =>
     mode.kind === 'global' ? view.get('node', key) : Number(key) <= mode.replicas,
   );
-  const same =
+  const unchanged =
     kept.length === Object.keys(service.restarts).length &&
     kept.every(([key, value]) => service.restarts[key]?.lastTask === value.lastTask);
-  return same ? undefined : { op: 'put', object: { ...service, restarts: Object.fromEntries(kept) } };
+  if (unchanged && same(update, service.update)) return undefined;
+  return { op: 'put', object: { ...withUpdate(service, update), restarts: Object.fromEntries(kept) } };
 }
