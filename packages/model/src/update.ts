@@ -1,5 +1,7 @@
 import type { RevisionId } from './ids.ts';
+import { isWhole, type Problem } from './rules.ts';
 import type { ServiceSpec } from './service.ts';
+import type { VolumeMount } from './volume.ts';
 
 /** How a service goes over to a new revision (`update`), or back to the last good one (`rollback`). */
 export interface UpdatePolicy {
@@ -70,26 +72,34 @@ export function targetRevision({ revisionId, update }: OnItsWay): RevisionId {
   return update.stable ?? revisionId;
 }
 
-/** True if an old and a new task of the service cannot live side by side on one host. */
-export function mustStopFirst(spec: Pick<ServiceSpec, 'ports'>): boolean {
-  return spec.ports.some(({ mode }) => mode === 'host');
+/**
+ * True if the old task must be gone before the new one is made: both would claim a port of the host, or (unless
+ * start-first is asked for in so many words) write to the same volume.
+ */
+export function mustStopFirst(
+  { ports, container }: Pick<ServiceSpec, 'ports' | 'container'>,
+  order: UpdatePolicy['order'],
+): boolean {
+  if (order === 'stop-first' || ports.some(({ mode }) => mode === 'host')) return true;
+  return order === 'auto' && (container.volumes ?? []).some(isOneWriters);
+}
+
+function isOneWriters(mount: VolumeMount): boolean {
+  return mount.kind === 'volume' && mount.source !== undefined && !mount.readOnly;
 }
 
 /** What is wrong with a policy: one sentence each, with the field. */
-export function policyProblems(
-  policy: UpdatePolicy,
-  path: 'update' | 'rollback',
-): readonly { readonly path: string; readonly message: string }[] {
+export function policyProblems(policy: UpdatePolicy, path: 'update' | 'rollback'): readonly Problem[] {
   const day = 86_400_000;
   const rules: readonly (readonly [keyof UpdatePolicy, boolean, string])[] = [
     [
       'parallelism',
-      whole(policy.parallelism, 10_000),
+      isWhole(policy.parallelism, 0, 10_000),
       'parallelism must be a whole number from 0 (all at once)',
     ],
-    ['delayMs', whole(policy.delayMs, day), 'the delay must be 0 to 24 h'],
-    ['monitorMs', whole(policy.monitorMs, day), 'the time to monitor must be 0 to 24 h'],
-    ['deadlineMs', whole(policy.deadlineMs, day), 'the deadline must be 0 to 24 h'],
+    ['delayMs', isWhole(policy.delayMs, 0, day), 'the delay must be 0 to 24 h'],
+    ['monitorMs', isWhole(policy.monitorMs, 0, day), 'the time to monitor must be 0 to 24 h'],
+    ['deadlineMs', isWhole(policy.deadlineMs, 0, day), 'the deadline must be 0 to 24 h'],
     [
       'maxFailureRatio',
       policy.maxFailureRatio >= 0 && policy.maxFailureRatio <= 1,
@@ -102,8 +112,4 @@ export function policyProblems(
     ],
   ];
   return rules.flatMap(([field, ok, message]) => (ok ? [] : [{ path: `${path}.${field}`, message }]));
-}
-
-function whole(value: number, most: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= most;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { isTerminal, type Task } from '@gantry/model/task';
-import { mustStopFirst, targetRevision } from '@gantry/model/update';
+import { defaultUpdate, mustStopFirst, targetRevision } from '@gantry/model/update';
 import type { Cluster } from '../../../../tests/support/clusters.ts';
 import { allocate } from './allocate.ts';
 import { nodeHealth } from './node-health.ts';
@@ -16,9 +16,9 @@ reconcilerContract(services, (view, before) => {
   for (const service of view.all('service')) {
     // Before its writes, ready tasks of slots that stay: none of the last ready one is stopped without another.
     const old = tasksOf(before).filter((task) => task.serviceId === service.id);
-    const ports = view.get('revision', targetRevision(service))?.ports ?? [];
-    const stopFirst =
-      service.spec.update?.order === 'stop-first' || mustStopFirst(service.spec) || mustStopFirst({ ports });
+    const { order } = service.spec.update ?? defaultUpdate;
+    const versions = [service.spec, view.get('revision', targetRevision(service))];
+    const stopFirst = versions.some((version) => version && mustStopFirst(version, order));
     if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
     const { replicas } = service.spec.mode;
     for (let slot = 1; slot <= replicas; slot++) {

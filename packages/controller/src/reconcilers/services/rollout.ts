@@ -51,10 +51,9 @@ export function rolloutOf(
     held: update?.state === 'paused' || service.hold?.paused === true,
     proven: true,
     cautious: false,
-    stopFirst:
-      policy.order === 'stop-first' ||
-      mustStopFirst(service.spec) ||
-      mustStopFirst(view.get('revision', target) ?? { ports: [] }),
+    stopFirst: [service.spec, view.get('revision', target)].some(
+      (version) => version && mustStopFirst(version, policy.order),
+    ),
     now,
   };
   const proven = !active || update.back || isProven(view, rollout);
