@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { containerHostname, type ContainerPlanInput } from './container-plan.ts';
+import { nodeResolvConf } from './node-resolv-conf.ts';
 
 /** The files that replace an image's own resolv.conf, hosts and hostname, a set per task. */
 export interface ContainerFiles {
@@ -9,10 +10,10 @@ export interface ContainerFiles {
   remove(taskId: string): Promise<void>;
 }
 
-/** The files on disk, each task's in a directory of its own below `dir`. */
-export function containerFiles(dir: string): ContainerFiles {
+/** The files on disk, each task's in a directory of its own below `dir`. `gateway`: the node's address for containers. */
+export function containerFiles(dir: string, gateway: string): ContainerFiles {
   return {
-    write: (task, address) => write(join(dir, task.taskId), task, address),
+    write: (task, address) => write(join(dir, task.taskId), task, address, gateway),
     remove: (taskId) => rm(join(dir, taskId), { recursive: true, force: true }),
   };
 }
@@ -21,6 +22,7 @@ async function write(
   dir: string,
   task: TaskAssignment,
   address: string,
+  gateway: string,
 ): Promise<ContainerPlanInput['files']> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const files = {
@@ -29,7 +31,8 @@ async function write(
     hostname: join(dir, 'hostname'),
   };
   const hostname = containerHostname(task);
-  const resolvers = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const hostText = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const resolvers = nodeResolvConf(task.stack, gateway, hostText);
   await Promise.all([
     writeFile(files.resolvConf, resolvers, { mode: 0o644 }),
     writeFile(files.hosts, `127.0.0.1 localhost\n::1 localhost\n${address} ${hostname}\n`, { mode: 0o644 }),
