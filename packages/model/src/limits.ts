@@ -92,14 +92,26 @@ export function withLiveLimits(
 
 /** True if the two differ in nothing but limits that running containers can be given: no new container is needed. */
 export function changesInPlace(before: ContainerSpec, after: ContainerSpec): boolean {
-  if (dropsMemoryLimit(before, after)) return false;
+  if (limitsOther(before, after)) return false;
   const none: LiveLimits = { limits: {}, tuning: {} };
   return same(withLiveLimits(before, none), withLiveLimits(after, none));
 }
 
-/** Swap follows the memory limit and cannot be left behind alone: taking the limit away means a new container. */
-function dropsMemoryLimit(before: ContainerSpec, after: ContainerSpec): boolean {
-  return before.limits.memoryBytes !== undefined && after.limits.memoryBytes === undefined;
+/** These can be changed while a container runs, but not taken away: to have one or not makes another container. */
+function limitsOther(before: ContainerSpec, after: ContainerSpec): boolean {
+  return !same(named(before), named(after));
+}
+
+function named({ limits, tuning = {} }: ContainerSpec): readonly string[] {
+  const names = [
+    limits.memoryBytes !== undefined && 'memory',
+    tuning.memorySwapBytes !== undefined && 'swap',
+    tuning.cpuset !== undefined && 'cpuset',
+    ...Object.entries(tuning.blkio ?? {}).flatMap(([kind, value]) =>
+      Array.isArray(value) ? (value as DeviceRate[]).map(({ path }) => `${kind} ${path}`) : [kind],
+    ),
+  ];
+  return names.filter((name) => name !== false).sort();
 }
 
 /** What is wrong with the limits of a container; paths as in a container's spec. */

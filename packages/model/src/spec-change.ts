@@ -1,9 +1,11 @@
+import { changesInPlace } from './limits.ts';
 import { same } from './same.ts';
 import type { ResolvedImage, Revision, ServiceSpec } from './service.ts';
 
 /**
  * True if what a task of the old revision runs differs from what the spec asks for now: then tasks are replaced. Labels of
- * the service, replicas and restart rules change nothing in a running task.
+ * the service, replicas and restart rules change nothing in a running task, and most limits are changed
+ * while it runs.
  */
 export function needsNewRevision(
   old: Revision | undefined,
@@ -14,7 +16,7 @@ export function needsNewRevision(
   // The name of the image is of no account: its digest is.
   const [before, after] = [old.container, { ...spec.container, image: old.container.image }];
   return (
-    !same(before, after) ||
+    !changesInPlace(before, after) ||
     !same(hostPorts(old.ports), hostPorts(spec.ports)) ||
     !same(old.constraints, spec.constraints)
   );

@@ -1,6 +1,8 @@
 import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import { liveLimits, withLiveLimits } from '@gantry/model/limits';
 import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
+import { same } from '@gantry/model/same';
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Change, View } from '../store/store.ts';
@@ -18,11 +20,20 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     service: service.spec.name,
     slot: task.slot,
     desired: desiredOnNode(task),
-    container: revision.container,
+    container:
+      task.revisionId === service.revisionId
+        ? withLiveLimits(revision.container, liveLimits(service.spec.container))
+        : revision.container,
     image: revision.image,
     hostPorts: revision.ports.filter(({ mode }) => mode === 'host'),
     networking: networkingOf(service.spec),
   };
+}
+
+/** True if a service's spec gives its tasks other limits than before, which they get while they run. */
+export function changesLimits({ before, after }: Change & { readonly kind: 'service' }): boolean {
+  if (!before || !after || before.revisionId !== after.revisionId) return false;
+  return !same(liveLimits(before.spec.container), liveLimits(after.spec.container));
 }
 
 /** An ended task is never begun again, also not by a host that lost its disk. */

@@ -3,9 +3,11 @@ import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
 import { same } from '@gantry/model/spec-change';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { liveLimits } from '@gantry/model/limits';
 import * as fromModel from '@gantry/proto/from-model';
 import type { Change, Store, View } from '../store/store.ts';
 import {
+  changesLimits,
   desiredOnNode,
   endpointAssignment,
   endpointsTouchedBy,
@@ -76,9 +78,11 @@ export class Feed {
     }
   }
 
-  /** Tasks hear of it when their service is on other networks now. */
-  #touchTasksOf({ id, before, after }: Change & { kind: 'service' }): void {
-    if (!before || !after || same(before.spec.networking, after.spec.networking)) return;
+  /** Tasks hear of it when their service is on other networks now, or has other limits. */
+  #touchTasksOf(change: Change & { kind: 'service' }): void {
+    const { id, before, after } = change;
+    if (!before || !after) return;
+    if (same(before.spec.networking, after.spec.networking) && !changesLimits(change)) return;
     for (const task of this.#store.view().tasksOfService(id)) {
       if (task.nodeId !== undefined) this.#subscribers.get(task.nodeId)?.touch('task', task.id);
     }
@@ -198,7 +202,8 @@ class Subscriber {
       return;
     }
     // Nothing else of an assignment ever changes.
-    const text = `${desiredOnNode(task)} ${JSON.stringify(assignment.networking)}`;
+    const { networking, container } = assignment;
+    const text = `${desiredOnNode(task)} ${JSON.stringify([networking, liveLimits(container)])}`;
     if (this.#sent.task.get(id) === text) return;
     this.#sent.task.set(id, text);
     message.tasks.push(fromModel.taskAssignment(assignment));
