@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { idFromBytes } from '@gantry/model/ids';
 import type { ContainerPlan } from '../../packages/agent/src/runtime/runtime.ts';
-import { defaultCapabilities } from '../../packages/agent/src/task/container-plan.ts';
+import { defaultCapabilities } from '../../packages/agent/src/task/capabilities.ts';
 
 /** A container plan with defaults and an id of its own. */
 export function aPlan(more: Partial<ContainerPlan> = {}): ContainerPlan {

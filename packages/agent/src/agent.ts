@@ -11,14 +11,11 @@ import { idFromBytes } from '@gantry/model/ids';
 import type { NodeDescription } from '@gantry/model/node';
 import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
 import type { AgentConfig } from './config.ts';
-import { startNames } from './dns/start-names.ts';
-import { withNames } from './dns/with-names.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
-import { gateway } from './network/plan/links.ts';
 import { startNode } from './node.ts';
 import { readBootId } from './runtime/process.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
@@ -26,6 +23,7 @@ import { createRuncRuntime } from './runtime/runc/runc-runtime.ts';
 import { Publisher } from './stats/publisher.ts';
 import { Sampler } from './stats/sampler.ts';
 import { containerFiles } from './task/container-files.ts';
+import { createVolumes } from './volumes/node-volumes.ts';
 import { Disk } from './worker/disk.ts';
 
 export const agentVersion = '0.1.0';
@@ -56,7 +54,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     runDir: config.runDir,
     cgroupParent: config.cgroupParent,
     logPath: (id) => logs.path(id),
-    host: await readHostFacts(),
+    host: await readHostFacts(config.cgroupParent),
     runc: await findRunc(),
   });
   const images = await createImages({
@@ -68,7 +66,11 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     arch: description.arch,
   });
   const network = await createKernelNetwork({ ...base, ...pools, stateDir: config.stateDir });
-  const names = startNames({ ...base, ...pools, address: gateway });
+  const volumes = await createVolumes({
+    ...base,
+    stateDir: config.stateDir,
+    allowBind: config.policy.allowBind,
+  });
   const sampler = new Sampler({
     nodeId,
     node: config.name,
@@ -82,11 +84,13 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     ...base,
     runtime,
     images,
-    network: await withNames(network, names.directory),
+    network,
     logs,
     disk,
     lookUpUser,
-    files: containerFiles(join(config.runDir, 'files'), gateway),
+    volumes,
+    policy: config.policy,
+    files: containerFiles(join(config.runDir, 'files'), description.address),
     random: Math.random,
     clients: config.controllers.map(connect),
     nodeId,
@@ -101,7 +105,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   return {
     close: async () => {
       await Promise.all([node.close(), publisher.close()]);
-      await Promise.all([network.close(), runtime.close(), names.close()]);
+      await Promise.all([network.close(), runtime.close()]);
     },
   };
 }

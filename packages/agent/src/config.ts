@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GantryError } from '@gantry/kit/errors';
+import type { HostPolicy } from './task/policy.ts';
 
 export interface AgentConfig {
   /** `HOST:PORT` of each controller. */
@@ -11,6 +12,8 @@ export interface AgentConfig {
   readonly runDir: string;
   readonly cgroupParent: string;
   readonly insecureRegistries: readonly string[];
+  /** What this host lets containers have of it. */
+  readonly policy: HostPolicy;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -32,6 +35,11 @@ export function readConfig(argv: readonly string[], hostname: string): AgentConf
   const cgroupParent = values['cgroup-parent'] ?? 'gantry';
   if (!/^[A-Za-z0-9_-]+$/.test(cgroupParent))
     problems.push(`--cgroup-parent ${cgroupParent}: letters, digits and dashes`);
+  const policy = readPolicy(values);
+  for (const path of [...policy.allowBind, ...policy.allowDevice]) {
+    if (!path.startsWith('/') || path.split('/').includes('..'))
+      problems.push(`--allow-bind, --allow-device ${path}: write an absolute path without ..`);
+  }
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
   return {
     controllers,
@@ -41,7 +49,16 @@ export function readConfig(argv: readonly string[], hostname: string): AgentConf
     runDir: values['run-dir'] ?? '/run/gantry',
     cgroupParent,
     insecureRegistries: values['insecure-registry'] ?? [],
+    policy,
     logLevel: logLevel ?? 'info',
+  };
+}
+
+function readPolicy(values: ReturnType<typeof parse>['values']): HostPolicy {
+  return {
+    allowBind: values['allow-bind'] ?? [],
+    allowDevice: values['allow-device'] ?? [],
+    allowPrivileged: values['allow-privileged'] ?? false,
   };
 }
 
@@ -57,6 +74,9 @@ function parse(argv: readonly string[]) {
         'run-dir': { type: 'string' },
         'cgroup-parent': { type: 'string' },
         'insecure-registry': { type: 'string', multiple: true },
+        'allow-bind': { type: 'string', multiple: true },
+        'allow-device': { type: 'string', multiple: true },
+        'allow-privileged': { type: 'boolean' },
         'log-level': { type: 'string' },
       },
     });

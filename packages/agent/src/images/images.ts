@@ -38,8 +38,9 @@ export interface Images {
 /** Fetches one blob of an image that was loaded into the controller, as bytes. Implemented by the link. */
 export type FetchBlob = (digest: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 
-/** The ids of a user as named in an image; throws `invalid` in words if the image does not know it. */
+/** The ids of a user as named in an image, and of further groups; throws `invalid` in words if the image knows one not. */
 export type UserLookup = (
   rootfs: string,
   user: string,
+  groups?: readonly string[],
 ) => Promise<{ readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] }>;

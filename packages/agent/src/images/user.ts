@@ -9,7 +9,7 @@ const maxId = 2 ** 31 - 1;
 const maxFileBytes = 1 << 20;
 
 /** `user[:group]`, each a name in the image or a number. */
-export const lookUpUser: UserLookup = async (rootfs, user) => {
+export const lookUpUser: UserLookup = async (rootfs, user, more = []) => {
   const [name = '', groupName] = user.split(':');
   const passwd = await readTable(rootfs, 'passwd');
   const groups = await readTable(rootfs, 'group');
@@ -20,7 +20,8 @@ export const lookUpUser: UserLookup = async (rootfs, user) => {
   const login = entry?.[0] ?? '';
   const member = groups.filter(([, , , members = '']) => login !== '' && members.split(',').includes(login));
   const additionalGids = groupName === undefined ? member.flatMap(([, , id]) => numeric(id) ?? []) : [];
-  return { uid, gid, additionalGids };
+  const asked = more.map((group) => groupId(groups, group));
+  return { uid, gid, additionalGids: [...new Set([...additionalGids, ...asked])] };
 };
 
 function groupId(groups: readonly (readonly string[])[], name: string): number {

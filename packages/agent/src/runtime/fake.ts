@@ -2,6 +2,7 @@ import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type {
   ContainerExit,
+  ContainerLimits,
   ContainerPlan,
   ContainerState,
   ContainerUsage,
@@ -30,6 +31,9 @@ export class FakeHost {
   readonly containers = new Map<string, FakeContainer>();
   /** How often each id was started: never more than once. */
   readonly starts = new Map<string, number>();
+  /** Limits that were given to a container while it ran. */
+  readonly limits = new Map<string, ContainerLimits>();
+  readonly paused = new Set<string>();
   /** Hear every end; a runtime that was closed hears nothing more. */
   readonly listeners = new Set<(id: string, exit: ContainerExit) => void>();
   nextPid = 1_000;
@@ -93,6 +97,25 @@ export class FakeRuntime implements Runtime {
   signal(id: string, signal: string): Promise<void> {
     this.end(id, signal === 'SIGKILL' ? 137 : 143);
     return Promise.resolve();
+  }
+
+  update(id: string, limits: ContainerLimits): Promise<void> {
+    this.#host.limits.set(id, limits);
+    return Promise.resolve();
+  }
+
+  pause(id: string): Promise<void> {
+    this.#host.paused.add(id);
+    return Promise.resolve();
+  }
+
+  resume(id: string): Promise<void> {
+    this.#host.paused.delete(id);
+    return Promise.resolve();
+  }
+
+  shortcomings(): readonly string[] {
+    return [];
   }
 
   delete(id: string): Promise<void> {

@@ -1,3 +1,5 @@
+import type { DeviceMapping } from '@gantry/model/isolation';
+import type { LiveLimits, Tuning } from '@gantry/model/limits';
 import type { Resources } from '@gantry/model/service';
 
 /** Identity of a process: pids are reused, so a pid alone names nothing. */
@@ -27,22 +29,64 @@ export interface ContainerPlan {
   readonly init: boolean;
   /** The final set, with `CAP_`. */
   readonly capabilities: readonly string[];
-  /** Bind mounts of files and directories that we made (resolv.conf, hosts), and tmpfs. */
+  /** Volumes, files that we made (resolv.conf, hosts), and tmpfs, in the order they are mounted. */
   readonly mounts: readonly ContainerMount[];
   readonly limits: Resources;
   /** Relative share under contention, from the CPU reservation; millicores. */
   readonly cpuReservationMillis?: number;
+  /** Memory that is taken from it last, bytes. */
+  readonly memoryReservationBytes?: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly domainname?: string;
+  /** Absent: input is closed and output a pipe. */
+  readonly terminal?: { readonly tty: boolean; readonly stdinOpen: boolean };
+  readonly tuning?: Tuning;
+  /** Absent: closed. */
+  readonly isolation?: PlanIsolation;
+}
+
+/** What a container is given beyond the closed default. */
+export interface PlanIsolation {
+  readonly noNewPrivileges: boolean;
+  /** False: every system call. */
+  readonly seccomp: boolean;
+  /** /proc and /sys are shown as they are. */
+  readonly openPaths: boolean;
+  /** /sys and the cgroup tree can be written to, and every device of the host is there. */
+  readonly hostAccess: boolean;
+  /** All capabilities were asked for: those that the host lacks itself are left out. */
+  readonly everyCapability: boolean;
+  readonly devices: readonly DeviceMapping[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly appArmor?: string;
+  readonly oomScoreAdj?: number;
 }
 
 export type ContainerMount =
   | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
-  | { readonly kind: 'tmpfs'; readonly target: string };
+  | {
+      readonly kind: 'tmpfs';
+      readonly target: string;
+      readonly readOnly?: boolean;
+      readonly sizeBytes?: number;
+      readonly mode?: number;
+      readonly uid?: number;
+      readonly gid?: number;
+      readonly exec?: boolean;
+    };
+
+/** Limits for a container that runs; the same fields as its plan's. */
+export interface ContainerLimits extends LiveLimits {
+  readonly cpuReservationMillis?: number;
+}
 
 export interface ContainerExit {
   /** 128+n when a signal ended it; absent when nobody saw the end (its monitor was killed, the host restarted). */
   readonly exitCode?: number;
+  /** The kernel ended its first process because memory ran out. */
   readonly oom: boolean;
+  /** Processes in it that the kernel ended for memory, the first one or others; absent when unknown. */
+  readonly oomKills?: number;
   /** ms since the epoch. */
   readonly at: number;
   /** For a person, when it was not a plain exit: `its monitor (conmon) was killed`. */
@@ -75,6 +119,13 @@ export interface Runtime {
   run(plan: ContainerPlan): Promise<ProcessIdentity>;
   /** Sends a signal (name with SIG) to the container's first process; nothing happens if it is gone. */
   signal(id: string, signal: string): Promise<void>;
+  /** Gives a running container other limits. Throws `conflict` if it uses more than it should get; then nothing changed. */
+  update(id: string, limits: ContainerLimits): Promise<void>;
+  /** Stops all its processes where they are, until `resume`. `signal` and `delete` wake it. */
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** What this host cannot give a container of this plan, in words; it runs without. */
+  shortcomings(plan: ContainerPlan): readonly string[];
   /** Ends whatever runs and removes every trace: process, monitor, cgroup, bundle. Logs stay. */
   delete(id: string): Promise<void>;
   usage(id: string): Promise<ContainerUsage | undefined>;

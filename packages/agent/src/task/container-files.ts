@@ -1,12 +1,13 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import { containerHostname, type ContainerPlanInput } from './container-plan.ts';
-import { nodeResolvConf } from './node-resolv-conf.ts';
+import type { HostFiles } from './container-mounts.ts';
+import { containerHostname } from './container-plan.ts';
+import { hostsFile, resolvConf } from './names.ts';
 
 /** The files that replace an image's own resolv.conf, hosts and hostname, a set per task. */
 export interface ContainerFiles {
-  write(task: TaskAssignment, address: string): Promise<ContainerPlanInput['files']>;
+  write(task: TaskAssignment, address: string): Promise<HostFiles>;
   remove(taskId: string): Promise<void>;
 }
 
@@ -23,7 +24,7 @@ async function write(
   task: TaskAssignment,
   address: string,
   gateway: string,
-): Promise<ContainerPlanInput['files']> {
+): Promise<HostFiles> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const files = {
     resolvConf: join(dir, 'resolv.conf'),
@@ -31,11 +32,11 @@ async function write(
     hostname: join(dir, 'hostname'),
   };
   const hostname = containerHostname(task);
-  const hostText = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
-  const resolvers = nodeResolvConf(task.stack, gateway, hostText);
+  const resolvers = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const names = { hostname, naming: task.container.naming ?? {}, address, gateway, resolvers };
   await Promise.all([
-    writeFile(files.resolvConf, resolvers, { mode: 0o644 }),
-    writeFile(files.hosts, `127.0.0.1 localhost\n::1 localhost\n${address} ${hostname}\n`, { mode: 0o644 }),
+    writeFile(files.resolvConf, resolvConf(names), { mode: 0o644 }),
+    writeFile(files.hosts, hostsFile(names), { mode: 0o644 }),
     writeFile(files.hostname, `${hostname}\n`, { mode: 0o644 }),
   ]);
   return files;

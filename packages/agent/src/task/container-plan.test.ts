@@ -4,7 +4,8 @@ import type { TaskAssignment } from '@gantry/model/assignment';
 import { defaultNetworking } from '@gantry/model/network';
 import type { ContainerSpec } from '@gantry/model/service';
 import type { ImageConfig } from '../images/images.ts';
-import { containerCapabilities, containerPlan, defaultCapabilities, defaultPath } from './container-plan.ts';
+import { containerCapabilities, defaultCapabilities } from './capabilities.ts';
+import { containerPlan, defaultPath } from './container-plan.ts';
 
 function planOf(container: Partial<ContainerSpec> = {}, image: Partial<ImageConfig> = {}, slot = 2) {
   return containerPlan({

@@ -1,8 +1,12 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { TaskAssignment } from '@gantry/model/assignment';
+import { shortCapability } from '@gantry/model/isolation';
+import { liveLimits } from '@gantry/model/limits';
 import { type ContainerSpec, defaultPidsLimit } from '@gantry/model/service';
 import type { ImageConfig } from '../images/images.ts';
-import type { ContainerMount, ContainerPlan } from '../runtime/runtime.ts';
+import type { ContainerLimits, ContainerPlan, PlanIsolation } from '../runtime/runtime.ts';
+import { containerCapabilities } from './capabilities.ts';
+import { containerMounts, type HostFiles } from './container-mounts.ts';
 
 /** What the runner has prepared for one container before the runtime is asked to make it. */
 export interface ContainerPlanInput {
@@ -16,22 +20,10 @@ export interface ContainerPlanInput {
   readonly user: ContainerPlan['user'];
   /** The user's home in the image's /etc/passwd; absent means `/root` for uid 0, else `/`. */
   readonly home?: string;
-  /** Files on the host that replace the image's own. */
-  readonly files: { readonly resolvConf: string; readonly hosts: string; readonly hostname: string };
+  readonly files: HostFiles;
+  /** Where on the host each volume is, by its target in the container. */
+  readonly volumeSources?: ReadonlyMap<string, string>;
 }
-
-/** What every container may do unless the user says otherwise: nothing that reaches beyond the container. */
-export const defaultCapabilities: readonly string[] = [
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FSETID',
-  'CAP_FOWNER',
-  'CAP_SETGID',
-  'CAP_SETUID',
-  'CAP_SETPCAP',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_KILL',
-];
 
 /** PATH of containers whose image sets none (Docker's). */
 export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -41,6 +33,7 @@ export function containerPlan(input: ContainerPlanInput): ContainerPlan {
   const { task, image } = input;
   const spec = task.container;
   const hostname = containerHostname(task);
+  refuseRoot(spec, input.user);
   return {
     id: task.taskId,
     rootfs: input.rootfs,
@@ -52,12 +45,56 @@ export function containerPlan(input: ContainerPlanInput): ContainerPlan {
     hostname,
     readOnlyRootfs: spec.readOnly,
     init: spec.init,
-    capabilities: containerCapabilities(spec.capAdd, spec.capDrop),
-    mounts: containerMounts(spec, input.files),
+    capabilities: containerCapabilities(spec.capAdd, spec.capDrop, spec.isolation?.profile),
+    mounts: containerMounts(spec, input.files, input.volumeSources ?? new Map()),
     limits: { ...spec.limits, pids: spec.limits.pids ?? defaultPidsLimit },
     ...(spec.reservations.cpuMillis !== undefined && { cpuReservationMillis: spec.reservations.cpuMillis }),
+    ...(spec.reservations.memoryBytes !== undefined && {
+      memoryReservationBytes: spec.reservations.memoryBytes,
+    }),
     labels: containerLabels(task),
+    ...(spec.naming?.domainname !== undefined && { domainname: spec.naming.domainname }),
+    ...((spec.tty || spec.stdinOpen) && {
+      terminal: { tty: spec.tty ?? false, stdinOpen: spec.stdinOpen ?? false },
+    }),
+    ...(spec.tuning && { tuning: spec.tuning }),
+    isolation: planIsolation(spec),
   };
+}
+
+/** What a service's isolation means: its profile's rules, opened by what it names. */
+export function planIsolation({ isolation = {}, capAdd }: ContainerSpec): PlanIsolation {
+  const { profile = 'baseline', devices = [], sysctls = {}, appArmor, oomScoreAdj } = isolation;
+  const privileged = profile === 'privileged';
+  return {
+    noNewPrivileges: isolation.noNewPrivileges ?? !privileged,
+    seccomp: !privileged && isolation.seccomp !== 'unconfined',
+    openPaths: privileged || isolation.systemPaths === 'unconfined',
+    hostAccess: privileged,
+    everyCapability: privileged || capAdd.some((name) => shortCapability(name) === 'ALL'),
+    devices,
+    sysctls,
+    ...(appArmor !== undefined && { appArmor }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+  };
+}
+
+/** Limits for a container that runs already. */
+export function planLimits(spec: ContainerSpec): ContainerLimits {
+  const { cpuMillis } = spec.reservations;
+  const { limits, tuning } = liveLimits(spec);
+  return {
+    limits: { ...limits, pids: limits.pids ?? defaultPidsLimit },
+    tuning,
+    ...(cpuMillis !== undefined && { cpuReservationMillis: cpuMillis }),
+  };
+}
+
+function refuseRoot({ isolation, image }: ContainerSpec, user: ContainerPlan['user']): void {
+  if (isolation?.profile !== 'restricted' || user.uid !== 0) return;
+  throw new GantryError('invalid', `the profile restricted does not run as root, and ${image} would`, {
+    hint: 'set user: to another one, e.g. user: "1000"',
+  });
 }
 
 /** The name a container has for itself: the user's choice, else `service-slot` (`service` for a global service). */
@@ -92,35 +129,6 @@ function containerEnv(input: ContainerPlanInput, hostname: string): readonly str
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
-/** `ALL` in `drop` empties the defaults, `ALL` in `add` gives everything; single names are applied after it. */
-export function containerCapabilities(add: readonly string[], drop: readonly string[]): readonly string[] {
-  const added = add.map(capabilityName);
-  const dropped = drop.map(capabilityName);
-  const base = added.includes('CAP_ALL') ? allCapabilities : defaultCapabilities;
-  const kept = dropped.includes('CAP_ALL') ? [] : base.filter((name) => !dropped.includes(name));
-  return [...new Set([...kept, ...added.filter((name) => name !== 'CAP_ALL')])];
-}
-
-function capabilityName(name: string): string {
-  const upper = name.toUpperCase();
-  return upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-}
-
-function containerMounts(spec: ContainerSpec, files: ContainerPlanInput['files']): readonly ContainerMount[] {
-  const bind = (source: string, target: string): ContainerMount => ({
-    kind: 'bind',
-    source,
-    target,
-    readOnly: true,
-  });
-  return [
-    ...spec.tmpfs.map((target): ContainerMount => ({ kind: 'tmpfs', target })),
-    bind(files.resolvConf, '/etc/resolv.conf'),
-    bind(files.hosts, '/etc/hosts'),
-    bind(files.hostname, '/etc/hostname'),
-  ];
-}
-
 function containerLabels(task: TaskAssignment): Readonly<Record<string, string>> {
   return {
     ...task.container.labels,
@@ -129,14 +137,3 @@ function containerLabels(task: TaskAssignment): Readonly<Record<string, string>>
     'gantry.revision': task.revisionId,
   };
 }
-
-/** linux/capability.h as of 5.9, the newest list that runc 1.1 knows. */
-const allCapabilities: readonly string[] = [
-  ...defaultCapabilities,
-  ...['CAP_DAC_READ_SEARCH', 'CAP_LINUX_IMMUTABLE', 'CAP_NET_BROADCAST', 'CAP_NET_ADMIN', 'CAP_NET_RAW'],
-  ...['CAP_IPC_LOCK', 'CAP_IPC_OWNER', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_CHROOT', 'CAP_SYS_PTRACE'],
-  ...['CAP_SYS_PACCT', 'CAP_SYS_ADMIN', 'CAP_SYS_BOOT', 'CAP_SYS_NICE', 'CAP_SYS_RESOURCE', 'CAP_SYS_TIME'],
-  ...['CAP_SYS_TTY_CONFIG', 'CAP_MKNOD', 'CAP_LEASE', 'CAP_AUDIT_WRITE', 'CAP_AUDIT_CONTROL', 'CAP_SETFCAP'],
-  ...['CAP_MAC_OVERRIDE', 'CAP_MAC_ADMIN', 'CAP_SYSLOG', 'CAP_WAKE_ALARM', 'CAP_BLOCK_SUSPEND'],
-  ...['CAP_AUDIT_READ', 'CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'],
-];

@@ -15,7 +15,15 @@ export function endOf(
     return { state: 'failed', reason: `killed: out of memory${limitOf(limits)}`, oom: true, ...code };
   if (exit.note !== undefined) return { state: 'failed', reason: exit.note, ...code };
   if (exit.exitCode === 0) return { state: 'complete', reason: 'ended with exit code 0', exitCode: 0 };
-  return { state: 'failed', reason: reasonOf(exit.exitCode ?? -1), ...code };
+  const reason = `${reasonOf(exit.exitCode ?? -1)}${beforeThat(exit.oomKills ?? 0, limits)}`;
+  return { state: 'failed', reason, ...code };
+}
+
+/** Its first process ended by itself, but others had been ended for memory: likely why. */
+function beforeThat(oomKills: number, limits: Resources): string {
+  if (oomKills === 0) return '';
+  const which = oomKills === 1 ? 'one of its processes was' : `${oomKills} of its processes were`;
+  return `; before that ${which} killed: out of memory${limitOf(limits)}`;
 }
 
 function reasonOf(exitCode: number): string {

@@ -11,6 +11,8 @@ export interface Situation {
   readonly prepared: boolean;
   /** Nothing of the task is left on the host but its log. */
   readonly cleaned: boolean;
+  /** It runs with other limits than it should have. */
+  readonly outdated?: boolean;
   /** Monotonic ms. */
   readonly now: number;
   /** When the stop signal was sent. */
@@ -26,6 +28,8 @@ export type Step =
   | { readonly do: 'run' }
   /** It runs, started by an agent that died before it could say so. */
   | { readonly do: 'adopt' }
+  /** Give the running container its new limits. */
+  | { readonly do: 'update' }
   | { readonly do: 'stop' }
   | { readonly do: 'kill' }
   /** It ended by itself, or was stopped: say how. */
@@ -56,7 +60,8 @@ export function nextStep(situation: Situation): Step {
   if (situation.desired !== 'running') return stopping(situation);
   switch (situation.container) {
     case 'running':
-      return situation.state === 'running' ? { do: 'wait' } : { do: 'adopt' };
+      if (situation.state !== 'running') return { do: 'adopt' };
+      return situation.outdated ? { do: 'update' } : { do: 'wait' };
     case 'broken':
       // Half made by an agent that died: take it away and make it anew, it never ran.
       return { do: 'clean' };

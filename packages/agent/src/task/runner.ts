@@ -3,19 +3,27 @@ import type { Clock } from '@gantry/kit/clock';
 import { asGantryError, type GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
 import type { TaskAssignment } from '@gantry/model/assignment';
+import { liveLimits, withLiveLimits } from '@gantry/model/limits';
+import { same } from '@gantry/model/same';
 import { isTerminal, type TaskStatus } from '@gantry/model/task';
-import type { ImageConfig, Images, UserLookup } from '../images/images.ts';
-import type { Attachment, Network } from '../network/network.ts';
+import type { Images, UserLookup } from '../images/images.ts';
+import type { Network } from '../network/network.ts';
 import type { ContainerExit, ContainerState, Runtime } from '../runtime/runtime.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerFiles } from './container-files.ts';
-import { containerPlan } from './container-plan.ts';
+import { planLimits } from './container-plan.ts';
 import { endOf } from './end-reason.ts';
+import { checkPolicy, makePlan, prepare, takeDown, type Prepared } from './host-parts.ts';
 import { nextStep, type Situation, type Step } from './next-step.ts';
+import type { HostPolicy } from './policy.ts';
 
 export interface RunnerDeps {
   readonly runtime: Runtime;
   readonly images: Images;
   readonly network: Network;
+  readonly volumes: Volumes;
+  /** What this host lets containers have of it. */
+  readonly policy: HostPolicy;
   readonly lookUpUser: UserLookup;
   readonly clock: Clock;
   readonly log: Logger;
@@ -40,12 +48,6 @@ export interface TaskRecord {
 /** A pull or mount that fails is tried again for this long before the task is rejected, ms. */
 const prepareDeadlineMs = 120_000;
 
-interface Prepared {
-  readonly image: ImageConfig;
-  readonly attachment: Attachment;
-  readonly rootfs: string;
-}
-
 /** Carries out the steps of one task, one after another; everything it learns makes it look again. */
 export class Runner {
   readonly #deps: RunnerDeps;
@@ -56,6 +58,8 @@ export class Runner {
   #stopSentAt: number | undefined;
   #failures = 0;
   #retryAt: number | undefined;
+  /** Limits the running container was last given, when they are not those of the assignment. */
+  #newLimits: TaskAssignment | undefined;
   readonly #startedAt: number;
   readonly #abort = new AbortController();
   #nudge: () => void = () => undefined;
@@ -96,7 +100,12 @@ export class Runner {
   /** New words from the controller. */
   want(desired: Situation['desired'], assignment = this.#record.assignment): void {
     this.#desired = desired;
-    this.#record = { ...this.#record, assignment };
+    const { container } = this.#record.assignment;
+    // A record on disk holds the limits that its container has: the new ones stand beside it until they are given.
+    const [old, wanted] = [liveLimits(container), liveLimits(assignment.container)];
+    this.#newLimits = same(old, wanted) ? undefined : assignment;
+    const kept = { ...assignment, container: withLiveLimits(assignment.container, old) };
+    this.#record = { ...this.#record, assignment: kept };
     if (desired !== 'running') this.#abort.abort();
     this.#look();
   }
@@ -143,6 +152,7 @@ export class Runner {
       container: state === 'created' ? 'broken' : state,
       prepared: this.#prepared !== undefined,
       cleaned,
+      outdated: this.#newLimits !== undefined,
       now: this.#deps.clock.monotonic(),
       stopGraceMs: assignment.container.stopGraceMs,
       ...(this.#stopSentAt !== undefined && { stopSentAt: this.#stopSentAt }),
@@ -166,6 +176,8 @@ export class Runner {
         return this.#run();
       case 'adopt':
         return this.#adopt();
+      case 'update':
+        return this.#update();
       case 'stop':
         return this.#stop();
       case 'kill':
@@ -184,17 +196,13 @@ export class Runner {
 
   async #prepare(): Promise<void> {
     const { assignment } = this.#record;
-    const { image, taskId, hostPorts } = assignment;
-    await this.#become({ state: 'preparing', reason: `getting image ${image.ref}` }, 'tell later');
-    const { signal } = this.#abort;
+    checkPolicy(this.#deps, assignment);
+    const reason = `getting image ${assignment.image.ref}`;
+    await this.#become({ state: 'preparing', reason }, 'tell later');
     await this.#deps.slot(async () => {
-      const config = await this.#deps.images.ensure(image, signal);
-      if (signal.aborted) return;
-      const [rootfs, attachment] = await Promise.all([
-        this.#deps.images.mount(taskId, image),
-        this.#deps.network.attach(taskId, hostPorts),
-      ]);
-      this.#prepared = { image: config, attachment, rootfs: rootfs.path };
+      const prepared = await prepare(this.#deps, assignment, this.#abort.signal);
+      if (!prepared) return;
+      this.#prepared = prepared;
       await this.#run();
     });
   }
@@ -202,17 +210,13 @@ export class Runner {
   async #run(): Promise<void> {
     const { assignment } = this.#record;
     if (!this.#prepared || this.#desired !== 'running') return;
-    const { image, attachment, rootfs } = this.#prepared;
-    const [files, user] = await Promise.all([
-      this.#deps.files.write(assignment, attachment.address),
-      this.#deps.lookUpUser(rootfs, assignment.container.user ?? image.user),
-    ]);
-    const plan = containerPlan({ task: assignment, image, rootfs, netns: attachment.netns, user, files });
+    const plan = await makePlan(this.#deps, assignment, this.#prepared);
+    const { address } = this.#prepared.attachment;
     await this.#become({ state: 'starting', reason: `starting ${plan.argv[0] ?? ''}` }, 'tell later');
     const process = await this.#deps.runtime.run(plan);
     // It may have ended already: then its end was heard, and stands.
     if (this.#container?.state !== 'stopped') this.#container = { state: 'running', process };
-    await this.#becomeRunning(attachment.address, process.pid);
+    await this.#becomeRunning(address, process.pid, this.#deps.runtime.shortcomings(plan));
   }
 
   async #adopt(): Promise<void> {
@@ -222,8 +226,19 @@ export class Runner {
     await this.#becomeRunning(address, this.#container.process.pid);
   }
 
-  #becomeRunning(address: string, pid: number): Promise<void> {
-    return this.#become({ state: 'running', reason: 'running', ready: true, address, pid });
+  #becomeRunning(address: string, pid: number, without: readonly string[] = []): Promise<void> {
+    const reason = ['running', ...without].join('; ');
+    return this.#become({ state: 'running', reason, ready: true, address, pid });
+  }
+
+  /** Other limits for the container that runs; the record holds them once it has them. */
+  async #update(): Promise<void> {
+    const assignment = this.#newLimits;
+    if (!assignment) return;
+    await this.#deps.runtime.update(assignment.taskId, planLimits(assignment.container));
+    if (this.#newLimits === assignment) this.#newLimits = undefined;
+    this.#record = { ...this.#record, assignment };
+    await this.#become({ ...this.#record.status, reason: 'running' });
   }
 
   async #stop(): Promise<void> {
@@ -258,11 +273,7 @@ export class Runner {
   async #clean(): Promise<void> {
     const { taskId } = this.#record.assignment;
     await this.#deps.runtime.delete(taskId);
-    await Promise.all([
-      this.#deps.images.unmount(taskId),
-      this.#deps.network.detach(taskId),
-      this.#deps.files.remove(taskId),
-    ]);
+    await takeDown(this.#deps, taskId);
     this.#container = undefined;
     this.#prepared = undefined;
     if (isTerminal(this.#record.status.state)) await this.#keep({ ...this.#record, cleaned: true });
@@ -279,6 +290,11 @@ export class Runner {
     });
     const delay = jitter(backoffMs(this.#failures, 500, 15_000), this.#deps.random());
     const now = this.#deps.clock.monotonic();
+    if (step.do === 'update') {
+      // It goes on with its old limits, and says so.
+      const reason = `running; its limits could not be changed: ${error.message}`;
+      await this.#become({ ...this.#record.status, reason });
+    }
     if (step.do !== 'prepare' && step.do !== 'run') {
       // Stopping and cleaning must succeed some day: they are tried until they do.
       await this.#pause(delay);

@@ -153,14 +153,17 @@ export class Worker {
 
   /** Things on the host with a task's id, but no record of it: nobody will ever ask for them again. */
   async #cleanLeftovers(containers: ReadonlyMap<string, ContainerState>): Promise<void> {
-    const { runtime, images, network, logs, disk } = this.#deps;
+    const { runtime, images, network, volumes, logs, disk } = this.#deps;
     const attached = (await network.attached()).map(({ containerId }) => containerId);
     const held = new Set((await disk.records()).map(({ assignment }) => assignment.taskId));
     for (const id of [...this.#runners.keys()]) held.add(id);
-    for (const id of leftovers([...containers.keys(), ...(await images.mounted()), ...attached], held)) {
+    for (const id of leftovers(
+      [...containers.keys(), ...(await images.mounted()), ...attached, ...(await volumes.held())],
+      held,
+    )) {
       this.#log.warn('removing what is left of an unknown task', { task: id });
       await runtime.delete(id);
-      await Promise.all([images.unmount(id), network.detach(id)]);
+      await Promise.all([images.unmount(id), network.detach(id), volumes.release(id)]);
     }
     for (const id of leftovers(await logs.list(), held)) await logs.remove(id);
   }

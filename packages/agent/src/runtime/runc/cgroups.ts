@@ -1,6 +1,7 @@
-import { readdir, readFile, rmdir } from 'node:fs/promises';
+import { open, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerUsage } from '../runtime.ts';
+import type { OciBlockIo } from './oci-types.ts';
 
 /** The cgroup hierarchies of this host: one on v2, one a controller on v1 (also hybrid). */
 export interface CgroupHost {
@@ -62,6 +63,47 @@ export async function usageOf(host: CgroupHost, path: string): Promise<Container
     memoryBytes: Math.max(0, Number(memory) - numberIn(memoryStat, inactive)),
     pids: Number(pids),
   };
+}
+
+/** Processes in the container that the kernel has ended for memory so far; undefined if its cgroup is gone. */
+export async function oomKillsOf(host: CgroupHost, path: string): Promise<number | undefined> {
+  const file = host.version === 2 ? join(mount, path, 'memory.events') : join(mount, 'memory', path, 'memory.oom_control'); // prettier-ignore
+  const count = /^oom_kill (\d+)/m.exec(await readFile(file, 'utf8').catch(() => ''))?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
+/** Lets processes of a frozen cgroup go on; else none of them can be ended. */
+export async function thaw(host: CgroupHost, path: string): Promise<void> {
+  const [file, word] = host.version === 2 ? [join(mount, path, 'cgroup.freeze'), '0'] : [join(mount, 'freezer', path, 'freezer.state'), 'THAWED']; // prettier-ignore
+  await writeExisting(file, word);
+}
+
+/** Rates of block I/O of a running container; `runc update` knows only weights. */
+export async function writeThrottles(host: CgroupHost, path: string, blkio: OciBlockIo): Promise<void> {
+  for (const [key, v1, v2] of throttleFiles) {
+    for (const { major, minor, rate } of blkio[key] ?? []) {
+      if (host.version === 2) await writeExisting(join(mount, path, 'io.max'), `${major}:${minor} ${v2}=${rate}`);
+      else await writeExisting(join(mount, 'blkio', path, v1), `${major}:${minor} ${rate}`);
+    }
+  } // prettier-ignore
+}
+
+const throttleFiles = [
+  ['throttleReadBpsDevice', 'blkio.throttle.read_bps_device', 'rbps'],
+  ['throttleWriteBpsDevice', 'blkio.throttle.write_bps_device', 'wbps'],
+  ['throttleReadIOPSDevice', 'blkio.throttle.read_iops_device', 'riops'],
+  ['throttleWriteIOPSDevice', 'blkio.throttle.write_iops_device', 'wiops'],
+] as const;
+
+/** Never makes a file: in a cgroup that is gone there is nothing to say. */
+async function writeExisting(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'r+').catch(() => undefined);
+  if (!handle) return;
+  try {
+    await handle.writeFile(text);
+  } finally {
+    await handle.close();
+  }
 }
 
 function usageFiles(host: CgroupHost): readonly (readonly [root: string, file: string])[] {

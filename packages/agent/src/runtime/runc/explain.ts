@@ -28,6 +28,21 @@ const explanations: readonly (readonly [pattern: RegExp, words: (match: RegExpEx
     'ask for less in cap_add',
   ],
   [
+    /cpuset\.cpus: (?:numerical result out of range|permission denied|invalid argument)/,
+    () => 'this host does not have the processors that cpuset names',
+    'name processors that every host of the service has, e.g. 0-1',
+  ],
+  [
+    /(?:open|write) \/proc\/sys\/(\S+?):? .*(?:no such file|permission denied|invalid argument|read-only)/,
+    ([, name = '']) => `this host cannot set the sysctl ${name.replaceAll('/', '.').replace(/:$/, '')}`,
+    'check the name and the value; some settings belong to the whole host',
+  ],
+  [
+    /apparmor failed to apply profile|apparmor profile .* not found/i,
+    () => 'this host does not know the AppArmor profile',
+    'load it on the host, or leave apparmor out of security_opt',
+  ],
+  [
     /OOM-killed|memory limit too low|container init was killed/i,
     () => 'the memory limit is too low to start the container',
     'runc itself needs about 8 MiB: raise the limit',

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { Exec } from '@gantry/kit/exec';
 import { GantryError } from '@gantry/kit/errors';
+import type { ContainerPlan } from '../runtime.ts';
 import type { ContainerPaths, Layout } from './layout.ts';
 import { explainCreateFailure } from './explain.ts';
 
@@ -20,12 +21,17 @@ export interface MonitorDeps {
  * Starts conmon for a container whose bundle is ready; it creates the container with runc and stays as its monitor.
  * Resolves with the pid of the container's first process, which waits to be started. Throws what runc said, in words.
  */
-export async function createUnderMonitor(deps: MonitorDeps, id: string, logPath: string): Promise<number> {
+export async function createUnderMonitor(
+  deps: MonitorDeps,
+  id: string,
+  logPath: string,
+  terminal: ContainerPlan['terminal'],
+): Promise<number> {
   const paths = deps.layout.of(id);
   // Read and write, so that opening does not wait; conmon inherits it and holds it for life.
   const alive = await open(paths.alive, constants.O_RDWR | constants.O_NONBLOCK);
   try {
-    return await startConmon(deps, id, paths, logPath, alive.fd);
+    return await startConmon(deps, id, paths, logPath, alive.fd, terminal);
   } finally {
     await alive.close();
   }
@@ -45,12 +51,14 @@ function startConmon(
   paths: ContainerPaths,
   logPath: string,
   aliveFd: number,
+  terminal: ContainerPlan['terminal'],
 ): Promise<number> {
   const argv = [
     '--cid', id, '--cuuid', id, '--name', id, '--runtime', deps.runc, '--runtime-arg', `--root=${deps.layout.runcRoot}`,
     '--bundle', paths.bundle, '--container-pidfile', paths.pidFile, '--conmon-pidfile', paths.monitorPidFile,
     '--log-path', `k8s-file:${logPath}`, '--exit-dir', deps.layout.exits, '--persist-dir', paths.bundle,
     '--full-attach', '--no-sync-log',
+    ...(terminal?.tty ? ['--terminal'] : []), ...(terminal?.stdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
   ]; // prettier-ignore
   return new Promise((resolve, reject) => {
     const child = spawn(deps.conmon, argv, {

@@ -10,7 +10,7 @@ export interface OciSpec {
 }
 
 export interface OciProcess {
-  readonly terminal: false;
+  readonly terminal: boolean;
   readonly user: {
     readonly uid: number;
     readonly gid: number;
@@ -23,6 +23,7 @@ export interface OciProcess {
   readonly capabilities: Readonly<Record<'bounding' | 'permitted' | 'effective', readonly string[]>>;
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj: number;
 }
 
@@ -43,7 +44,8 @@ export interface OciLinux {
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
   readonly cgroupsPath: string;
   readonly resources: OciResources;
-  readonly seccomp: OciSeccomp;
+  readonly devices?: readonly OciDevice[];
+  readonly seccomp?: OciSeccomp;
   readonly sysctl: Readonly<Record<string, string>>;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
@@ -51,9 +53,49 @@ export interface OciLinux {
 
 export interface OciResources {
   readonly devices: readonly OciDeviceRule[];
-  readonly cpu: { readonly shares: number; readonly quota?: number; readonly period?: number };
-  readonly memory?: { readonly limit: number; readonly swap?: number };
+  readonly cpu: OciCpu;
+  readonly memory?: OciMemory;
   readonly pids: { readonly limit: number };
+  readonly blockIO?: OciBlockIo;
+}
+
+export interface OciCpu {
+  readonly shares: number;
+  readonly quota?: number;
+  readonly period?: number;
+  readonly cpus?: string;
+}
+
+export interface OciMemory {
+  readonly limit?: number;
+  readonly swap?: number;
+  readonly reservation?: number;
+  readonly swappiness?: number;
+  readonly disableOOMKiller?: boolean;
+}
+
+export interface OciBlockIo {
+  readonly weight?: number;
+  readonly weightDevice?: readonly (DeviceNumbers & { readonly weight: number })[];
+  readonly throttleReadBpsDevice?: readonly OciThrottle[];
+  readonly throttleWriteBpsDevice?: readonly OciThrottle[];
+  readonly throttleReadIOPSDevice?: readonly OciThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
+}
+
+export interface DeviceNumbers {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export type OciThrottle = DeviceNumbers & { readonly rate: number };
+
+export interface OciDevice extends DeviceNumbers {
+  readonly path: string;
+  readonly type: 'c' | 'b';
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface OciDeviceRule {

@@ -33,7 +33,7 @@ async function readMonitorExit(paths: ContainerPaths): Promise<ContainerExit | u
   const exitCode = Number(text);
   const [written, oom] = await Promise.all([stat(paths.exit), exists(paths.oom)]);
   // The kernel may have killed a child only: then the container says itself by its code how it took that.
-  return { exitCode, oom: oom && exitCode !== 0, at: Math.round(written.mtimeMs) };
+  return { exitCode, oom: oom && exitCode === 137, at: Math.round(written.mtimeMs) };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { startTimeOf } from '../process.ts';
-import { pidsIn, removeCgroups, type CgroupHost } from './cgroups.ts';
+import { pidsIn, removeCgroups, thaw, type CgroupHost } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import { readPid } from './monitor.ts';
 
@@ -38,6 +38,7 @@ export async function removeContainer(deps: RemainsDeps, id: string): Promise<vo
 
 /** SIGKILL to all that is in the container's cgroup, until nothing is. */
 export async function killProcesses(deps: RemainsDeps, id: string): Promise<void> {
+  await thaw(deps.cgroups, deps.cgroupOf(id));
   await until(deps, `the end of the processes of ${id}`, async () => {
     const pids = await pidsIn(deps.cgroups, deps.cgroupOf(id));
     for (const pid of pids) kill(pid);

@@ -51,7 +51,7 @@ async function open(): Promise<Runtime> {
     runDir: join(dir, 'run'),
     cgroupParent: name,
     logPath: (id) => join(dir, 'logs', `${id}.log`),
-    host: await readHostFacts(),
+    host: await readHostFacts(name),
     runc: '/usr/sbin/runc',
   });
   opened.push(runtime);
@@ -257,7 +257,7 @@ test('says what conmon said when the log cannot be opened', async () => {
     runDir: join(dir, 'run'),
     cgroupParent: name,
     logPath: () => '/proc/nowhere/log',
-    host: await readHostFacts(),
+    host: await readHostFacts(name),
     runc: '/usr/sbin/runc',
   });
   opened.push(runtime);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import type { FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
@@ -8,20 +8,25 @@ import type { Logger } from '@gantry/kit/log';
 import { isAlive, readBootId, startTimeOf } from '../process.ts';
 import type {
   ContainerExit,
+  ContainerLimits,
   ContainerPlan,
   ContainerState,
   ContainerUsage,
   ProcessIdentity,
   Runtime,
 } from '../runtime.ts';
-import { findCgroups, usageOf, type CgroupHost } from './cgroups.ts';
+import { writeBundle } from './bundle.ts';
+import { findCgroups, oomKillsOf, thaw, usageOf, type CgroupHost } from './cgroups.ts';
+import { setPaused, updateLimits, type ControlDeps } from './control.ts';
 import { explainCreateFailure } from './explain.ts';
 import { Layout } from './layout.ts';
-import { createUnderMonitor, makeFifo } from './monitor.ts';
-import { ociSpec, type OciHost } from './oci-spec.ts';
-import { OneAtATime } from './one-at-a-time.ts';
+import { createUnderMonitor } from './monitor.ts';
+import { missingLimits } from './oci-resources.ts';
+import type { OciHost } from './oci-spec.ts';
+import { OneAtATime } from '@gantry/kit/one-at-a-time';
 import { killProcesses, removeContainer, waitForMonitor, type RemainsDeps } from './remains.ts';
 import { readExit, readMeta, writeLost, writeMeta } from './records.ts';
+import { signalNumber } from './signals.ts';
 import { watchDirectory, watchMonitor } from './watch.ts';
 
 export interface RuncRuntimeDeps {
@@ -56,6 +61,7 @@ class RuncRuntime implements Runtime {
   readonly #bootId: string;
   readonly #cgroups: CgroupHost;
   readonly #remains: RemainsDeps;
+  readonly #control: ControlDeps;
   readonly #watched = new Map<string, Watched>();
   readonly #making = new Set<string>();
   readonly #turns = new OneAtATime();
@@ -68,6 +74,8 @@ class RuncRuntime implements Runtime {
     this.#bootId = bootId;
     this.#cgroups = cgroups;
     this.#remains = { clock: deps.clock, layout, cgroups, cgroupOf: (id) => this.#cgroupOf(id) };
+    const { exec, runc, host } = deps;
+    this.#control = { ...this.#remains, exec, runc, runcRoot: layout.runcRoot, host };
     this.#exitsWatcher = watchDirectory(layout.exits, (name) => this.#inBackground(this.#onExitFile(name)));
   }
 
@@ -99,7 +107,12 @@ class RuncRuntime implements Runtime {
     try {
       const began = this.#deps.clock.monotonic();
       await this.#prepare(plan);
-      const pid = await createUnderMonitor(this.#monitorDeps(), plan.id, this.#deps.logPath(plan.id));
+      const pid = await createUnderMonitor(
+        this.#monitorDeps(),
+        plan.id,
+        this.#deps.logPath(plan.id),
+        plan.terminal,
+      );
       const created = this.#deps.clock.monotonic();
       const process = await this.#identify(pid);
       // Remembered and watched before it is started, so that no end goes unheard.
@@ -117,21 +130,14 @@ class RuncRuntime implements Runtime {
     }
   }
 
-  async #prepare(plan: ContainerPlan): Promise<void> {
-    const paths = this.#layout.of(plan.id);
-    if (plan.init && this.#deps.host.initPath === undefined) {
-      this.#deps.log.warn('no init on this host, the container runs without one', {
-        id: plan.id,
-        hint: 'apt-get install catatonit',
-      });
-    }
-    await mkdir(paths.bundle, { recursive: true, mode: 0o700 });
-    const spec = ociSpec(plan, { ...this.#deps.host, cgroupsPath: `/${this.#cgroupOf(plan.id)}` });
-    await Promise.all([
-      writeFile(paths.config, JSON.stringify(spec), { mode: 0o600 }),
-      writeMeta(paths, { bootId: this.#bootId }),
-      makeFifo(this.#deps.exec, paths.alive),
-    ]);
+  #prepare(plan: ContainerPlan): Promise<void> {
+    const { exec, host } = this.#deps;
+    return writeBundle(plan, {
+      exec,
+      paths: this.#layout.of(plan.id),
+      host: { ...host, cgroupsPath: `/${this.#cgroupOf(plan.id)}` },
+      bootId: this.#bootId,
+    });
   }
 
   #monitorDeps() {
@@ -160,6 +166,8 @@ class RuncRuntime implements Runtime {
     const state = await this.#stateOf(id);
     if (state?.state !== 'running' && state?.state !== 'created') return;
     if (!(await isAlive(state.process, this.#bootId))) return;
+    // A paused container hears nothing: first wake it.
+    await thaw(this.#cgroups, this.#cgroupOf(id));
     try {
       process.kill(state.process.pid, signalNumber(signal));
     } catch (error) {
@@ -167,6 +175,24 @@ class RuncRuntime implements Runtime {
         throw new GantryError('invalid', `signal ${signal} could not be sent`, { cause: error });
       }
     }
+  }
+
+  update(id: string, limits: ContainerLimits): Promise<void> {
+    return this.#turns.run(id, () => updateLimits(this.#control, id, limits));
+  }
+
+  pause(id: string): Promise<void> {
+    return this.#turns.run(id, () => setPaused(this.#control, id, true));
+  }
+
+  resume(id: string): Promise<void> {
+    return this.#turns.run(id, () => setPaused(this.#control, id, false));
+  }
+
+  shortcomings(plan: ContainerPlan): readonly string[] {
+    const { host } = this.#deps;
+    const noInit = plan.init && host.initPath === undefined;
+    return [...missingLimits(plan, host), ...(noInit ? ['no init program on this host'] : [])];
   }
 
   delete(id: string): Promise<void> {
@@ -198,7 +224,7 @@ class RuncRuntime implements Runtime {
     const known = this.#watched.get(id);
     if (known) return { state: 'running', process: known.process };
     const paths = this.#layout.of(id);
-    const exit = await readExit(paths);
+    const exit = await this.#readExit(id);
     if (exit) return { state: 'stopped', exit };
     const meta = await readMeta(paths);
     if (!meta) {
@@ -239,7 +265,7 @@ class RuncRuntime implements Runtime {
 
   async #onExitFile(id: string): Promise<void> {
     if (!this.#watched.has(id)) return;
-    const exit = await readExit(this.#layout.of(id));
+    const exit = await this.#readExit(id);
     if (exit) this.#ended(id, exit);
   }
 
@@ -257,11 +283,19 @@ class RuncRuntime implements Runtime {
 
   /** conmon lets go of its descriptors shortly before it writes the exit file: its word counts once it is gone. */
   async #exitAfterMonitor(id: string): Promise<ContainerExit | undefined> {
-    const paths = this.#layout.of(id);
-    const exit = await readExit(paths);
+    const exit = await this.#readExit(id);
     if (exit) return exit;
     await waitForMonitor(this.#remains, id);
-    return readExit(paths);
+    return this.#readExit(id);
+  }
+
+  /** The exit with what the kernel counted; the cgroup stands until the container is deleted. */
+  async #readExit(id: string): Promise<ContainerExit | undefined> {
+    const exit = await readExit(this.#layout.of(id));
+    if (exit?.exitCode === undefined) return exit; // an end that no monitor saw: all we know is kept
+    const oomKills = await oomKillsOf(this.#cgroups, this.#cgroupOf(id));
+    if (oomKills === undefined) return exit;
+    return { ...exit, oom: exit.exitCode === 137 && (exit.oom || oomKills > 0), oomKills };
   }
 
   #ended(id: string, exit: ContainerExit): void {
@@ -281,11 +315,4 @@ class RuncRuntime implements Runtime {
   #cgroupOf(id: string): string {
     return join(this.#deps.cgroupParent, id);
   }
-}
-
-/** Names as in signal(7), or a number behind SIG; Node knows no real-time ones, which systemd and others are stopped by. */
-function signalNumber(name: string): number | string {
-  const [, realTime, number] = /^SIGRTMIN\+(\d{1,2})$|^SIG(\d{1,2})$/.exec(name) ?? [];
-  if (realTime !== undefined) return 34 + Number(realTime);
-  return number === undefined ? name : Number(number);
 }

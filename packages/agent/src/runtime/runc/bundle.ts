@@ -1,0 +1,41 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { GantryError } from '@gantry/kit/errors';
+import type { Exec } from '@gantry/kit/exec';
+import type { ContainerPlan } from '../runtime.ts';
+import { readAllDevices, readDevices } from './devices.ts';
+import type { ContainerPaths } from './layout.ts';
+import { makeFifo } from './monitor.ts';
+import { blkioDevices } from './oci-resources.ts';
+import { ociSpec, type OciHost } from './oci-spec.ts';
+import { writeMeta } from './records.ts';
+
+export interface BundleInput {
+  readonly exec: Exec;
+  readonly paths: ContainerPaths;
+  readonly host: OciHost;
+  readonly bootId: string;
+}
+
+/** Writes all that conmon and runc read of a container. Throws `invalid` for what this host does not have. */
+export async function writeBundle(plan: ContainerPlan, input: BundleInput): Promise<void> {
+  const { isolation, tuning = {} } = plan;
+  if (isolation?.appArmor !== undefined && !input.host.appArmor) {
+    throw new GantryError('invalid', `this host has no AppArmor, and the service asks for ${isolation.appArmor}`, {
+      hint: 'place it on hosts that have it, or leave apparmor out of security_opt',
+    });
+  } // prettier-ignore
+  const named = [...(isolation?.devices ?? []).map(({ source }) => source), ...blkioDevices(tuning)];
+  const [devices, allDevices] = await Promise.all([
+    readDevices(named),
+    isolation?.hostAccess ? readAllDevices() : [],
+  ]);
+  const { paths } = input;
+  await mkdir(paths.bundle, { recursive: true, mode: 0o700 });
+  await Promise.all([
+    writeFile(paths.config, JSON.stringify(ociSpec(plan, { ...input.host, devices, allDevices })), {
+      mode: 0o600,
+    }),
+    writeMeta(paths, { bootId: input.bootId }),
+    makeFifo(input.exec, paths.alive),
+  ]);
+}

@@ -1,0 +1,65 @@
+import { GantryError } from '@gantry/kit/errors';
+import type { TaskAssignment } from '@gantry/model/assignment';
+import type { ImageConfig } from '../images/images.ts';
+import type { Attachment } from '../network/network.ts';
+import type { ContainerPlan } from '../runtime/runtime.ts';
+import { containerPlan } from './container-plan.ts';
+import { forbidden } from './policy.ts';
+import type { RunnerDeps } from './runner.ts';
+
+/** What stands on the host for a task before its container. */
+export interface Prepared {
+  readonly image: ImageConfig;
+  readonly attachment: Attachment;
+  readonly rootfs: string;
+}
+
+/** Throws `not_allowed` for what this host does not let containers have. */
+export function checkPolicy({ policy }: RunnerDeps, { container }: TaskAssignment): void {
+  const refused = forbidden(container, policy);
+  if (refused) throw new GantryError('not_allowed', refused.message, { hint: refused.hint });
+}
+
+/** Pulls the image, mounts the root, attaches the network; undefined if it is not wanted any more. */
+export async function prepare(
+  deps: RunnerDeps,
+  task: TaskAssignment,
+  signal: AbortSignal,
+): Promise<Prepared | undefined> {
+  const image = await deps.images.ensure(task.image, signal);
+  if (signal.aborted) return undefined;
+  const [rootfs, attachment] = await Promise.all([
+    deps.images.mount(task.taskId, task.image),
+    deps.network.attach(task.taskId, task.hostPorts),
+  ]);
+  return { image, attachment, rootfs: rootfs.path };
+}
+
+/** The container's plan, with its files, its user and its volumes made ready. */
+export async function makePlan(
+  deps: RunnerDeps,
+  task: TaskAssignment,
+  { image, attachment, rootfs }: Prepared,
+): Promise<ContainerPlan> {
+  const { taskId, container } = task;
+  const [files, user] = await Promise.all([
+    deps.files.write(task, attachment.address),
+    deps.lookUpUser(rootfs, container.user ?? image.user, container.isolation?.groups),
+  ]);
+  const mounts = container.volumes ?? [];
+  const volumeSources =
+    mounts.length > 0
+      ? await deps.volumes.prepare({ taskId, mounts, rootfs, owner: user })
+      : new Map<string, string>();
+  return containerPlan({ task, image, rootfs, netns: attachment.netns, user, files, volumeSources });
+}
+
+/** Takes all of it away again; the container itself must be gone. Idempotent. */
+export async function takeDown(deps: RunnerDeps, taskId: string): Promise<void> {
+  await Promise.all([
+    deps.images.unmount(taskId),
+    deps.network.detach(taskId),
+    deps.volumes.release(taskId),
+    deps.files.remove(taskId),
+  ]);
+}
