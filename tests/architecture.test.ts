@@ -40,6 +40,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'controller/telemetry': doors,
   'agent/task': ['model', 'kit', ...driverTypes],
   'agent/worker': ['model', 'kit', 'agent/task', ...driverTypes],
+  'agent/dns': ['model', 'kit', 'types:agent/network'],
   'agent/link': ['model', 'kit', 'proto', 'types:agent/logs', 'types:agent/images'],
   ...Object.fromEntries(
     drivers.map((name) => [
@@ -58,6 +59,7 @@ const pure = [
   /^packages\/agent\/src\/worker\/plan\.ts$/,
   /^packages\/agent\/src\/task\/(next-step|health|container-plan)\.ts$/,
   /^packages\/agent\/src\/network\/plan\//,
+  /^packages\/agent\/src\/dns\/(answer|directory|names|wire|framing)\.ts$/,
   /^packages\/cli\/src\/compose\//,
 ];
 

@@ -11,11 +11,14 @@ import { idFromBytes } from '@gantry/model/ids';
 import type { NodeDescription } from '@gantry/model/node';
 import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
 import type { AgentConfig } from './config.ts';
+import { startNames } from './dns/start-names.ts';
+import { withNames } from './dns/with-names.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
+import { gateway } from './network/plan/links.ts';
 import { startNode } from './node.ts';
 import { readBootId } from './runtime/process.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
@@ -66,6 +69,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     arch: description.arch,
   });
   const network = await createKernelNetwork({ ...base, ...pools, stateDir: config.stateDir });
+  const names = startNames({ ...base, ...pools, address: gateway });
   const volumes = await createVolumes({
     ...base,
     stateDir: config.stateDir,
@@ -84,13 +88,13 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     ...base,
     runtime,
     images,
-    network,
+    network: await withNames(network, names.directory),
     logs,
     disk,
     lookUpUser,
+    files: containerFiles(join(config.runDir, 'files'), gateway),
     volumes,
     policy: config.policy,
-    files: containerFiles(join(config.runDir, 'files'), description.address),
     random: Math.random,
     clients: config.controllers.map(connect),
     nodeId,
@@ -105,7 +109,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   return {
     close: async () => {
       await Promise.all([node.close(), publisher.close()]);
-      await Promise.all([network.close(), runtime.close()]);
+      await Promise.all([network.close(), runtime.close(), names.close()]);
     },
   };
 }

@@ -32,6 +32,14 @@ export interface ServiceNetworking {
   readonly drainMs: number;
 }
 
+/** Names of the cluster are below this domain; `.internal` is reserved for private use by ICANN. */
+export const clusterDomain = 'gantry.internal';
+
+/** What is put behind short names inside a stack. */
+export function searchDomains(stack: string): readonly string[] {
+  return [`${stack}.${clusterDomain}`, clusterDomain];
+}
+
 export const defaultDrainMs = 5_000;
 
 /** What a network of a stack is called in the cluster. No stack has `_` in its name, so two stacks never collide. */

@@ -4,6 +4,7 @@ import type { TaskAssignment } from '@gantry/model/assignment';
 import type { HostFiles } from './container-mounts.ts';
 import { containerHostname } from './container-plan.ts';
 import { hostsFile, resolvConf } from './names.ts';
+import { nodeResolvConf } from './node-resolv-conf.ts';
 
 /** The files that replace an image's own resolv.conf, hosts and hostname, a set per task. */
 export interface ContainerFiles {
@@ -32,7 +33,8 @@ async function write(
     hostname: join(dir, 'hostname'),
   };
   const hostname = containerHostname(task);
-  const resolvers = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const hostText = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const resolvers = nodeResolvConf(task.stack, gateway, hostText);
   const names = { hostname, naming: task.container.naming ?? {}, address, gateway, resolvers };
   await Promise.all([
     writeFile(files.resolvConf, resolvConf(names), { mode: 0o644 }),

@@ -1,0 +1,136 @@
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exec } from '@gantry/kit/exec';
+import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
+import { waitFor } from '../../packages/cli/src/local/wait.ts';
+import { root } from '../support/imports.ts';
+import { TestCluster } from '../support/test-cluster.ts';
+
+const stacks = {
+  shop: `
+services:
+  web: { image: "hello:1", deploy: { replicas: 3 }, networks: { default: { aliases: [www] }, edge: } }
+  db: { image: "hello:1", networks: [back], deploy: { endpoint_mode: dnsrr, replicas: 2 } }
+  api: { image: "hello:1", networks: [back, default] }
+networks: { edge: { name: edge }, back: }
+`,
+  blog: `
+services:
+  reader: { image: "hello:1", networks: [edge] }
+  loner: { image: "hello:1" }
+networks: { edge: { external: true } }
+`,
+};
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start('names');
+  const archive = join(cluster.directory, 'hello.tar');
+  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
+  await cluster.ok('image', 'load', archive);
+  for (const [stack, text] of Object.entries(stacks)) {
+    const file = join(cluster.directory, `${stack}.yaml`);
+    await writeFile(file, text);
+    await cluster.ok('apply', '-f', file, '--stack', stack);
+  }
+});
+
+afterAll(async () => {
+  expect(await cluster.stop()).toEqual([]);
+});
+
+/** Runs busybox in the first container of a service. */
+async function inside(service: string, ...argv: readonly string[]): Promise<string> {
+  const [task] = await cluster.running(service);
+  return insidePid(task?.status?.pid ?? 0, ...argv);
+}
+
+async function insidePid(pid: number, ...argv: readonly string[]): Promise<string> {
+  const enter = ['nsenter', `--target=${pid}`, '--mount', '--net', '--root', '--wd', '/bin/busybox'];
+  const { stdout, stderr } = await exec([...enter, ...argv]);
+  return `${stdout}${stderr}`;
+}
+
+/** Addresses that a name has for a service's container. */
+async function lookUp(service: string, name: string): Promise<readonly string[]> {
+  return addressesIn(await inside(service, 'nslookup', name, '169.254.1.1'));
+}
+
+function addressesIn(text: string): readonly string[] {
+  const answer = text.split('\n\n').slice(1).join('\n');
+  return [...answer.matchAll(/^Address(?: \d+)?: ([\d.]+)/gm)].map(([, address]) => address ?? '').sort();
+}
+
+async function addressesOf(service: string): Promise<readonly string[]> {
+  return (await cluster.running(service)).map((task) => task.status?.address ?? '').sort();
+}
+
+test('services are reached by name from every host, through what the image itself resolves with', async () => {
+  for (const task of await cluster.running('web')) {
+    for (const name of ['web', 'www', 'web.shop', 'web.shop.gantry.internal', 'api', '2.web'])
+      expect(await insidePid(task.status?.pid ?? 0, 'wget', '-qO-', `http://${name}:8080/`)).toMatch(
+        /^Hello/,
+      );
+  }
+});
+
+test('tasks, slots and round robin are answered with addresses of tasks', async () => {
+  expect(await lookUp('api', 'tasks.web')).toEqual(await addressesOf('web'));
+  expect(await lookUp('api', 'db')).toEqual(await addressesOf('db'));
+  const second = (await cluster.running('web')).find(({ slot }) => slot === 2);
+  expect(await lookUp('api', '2.web')).toEqual([second?.status?.address]);
+});
+
+test('names end where networks end', async () => {
+  expect(await lookUp('reader', 'web.shop')).toHaveLength(1);
+  expect(await lookUp('reader', 'web')).toHaveLength(1);
+  for (const [service, name] of [
+    ['reader', 'api.shop'],
+    ['loner', 'web.shop'],
+    ['web', 'db'],
+    ['web', 'loner.blog'],
+  ] as const)
+    expect(await lookUp(service, `${name}.gantry.internal`), `${service} asks ${name}`).toEqual([]);
+});
+
+test('names go on without the controller, and after the agents were started anew', async () => {
+  const [web] = await cluster.running('web');
+  const pid = web?.status?.pid ?? 0;
+  const before = await insidePid(pid, 'nslookup', 'tasks.web', '169.254.1.1');
+  const controller = cluster.local.process('controller');
+  await controller.kill('SIGKILL');
+  try {
+    expect(addressesIn(await insidePid(pid, 'nslookup', 'tasks.web', '169.254.1.1'))).toEqual(
+      addressesIn(before),
+    );
+    const agent = cluster.local.process(`agent-${web?.node ?? ''}`);
+    await agent.kill('SIGKILL');
+    agent.start();
+    const after = await waitFor(
+      'an answer of the new agent',
+      async () => {
+        const found = addressesIn(await insidePid(pid, 'nslookup', 'tasks.web', '169.254.1.1'));
+        return found.length > 0 ? found : undefined;
+      },
+      10_000,
+      100,
+    );
+    expect(after).toEqual(addressesIn(before));
+  } finally {
+    controller.start();
+  }
+  await waitForNodes(cluster.local.controllerAddress, 3, 30_000);
+  await cluster.untilRunning('web', 3);
+});
+
+test('nothing is left when the stacks are gone', async () => {
+  for (const stack of Object.keys(stacks)) await cluster.ok('rm', stack);
+  await waitFor(
+    'an empty census',
+    async () => ((await cluster.leaks()).length === 0 ? true : undefined),
+    20_000,
+    200,
+  );
+});
