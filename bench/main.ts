@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   start: () => import('./start.ts'),
   recover: () => import('./recover.ts'),
   cli: () => import('./cli.ts'),
+  unpack: () => import('./unpack.ts'),
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
@@ -33,10 +32,6 @@ export class Blobs {
     if (size > maxBytes)
       throw new GantryError('image_refused', `${digest} has ${size} bytes; at most ${maxBytes} are read`);
     return readFile(this.path(digest));
-  }
-
-  stream(digest: string): AsyncIterable<Buffer> {
-    return createReadStream(this.path(digest));
   }
 
   /** Stores bytes under their digest; throws `image_refused` if they are other bytes, and keeps nothing then. */

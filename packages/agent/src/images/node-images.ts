@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
@@ -17,7 +17,8 @@ import {
 import { Overlay } from './overlay.ts';
 import { explainRegistryFailure, isInsecure, repositoryOf } from './registry.ts';
 import { SharedWork } from './shared-work.ts';
-import { layerName, unpackLayer } from './unpack.ts';
+import { openJail } from './layer/jail.ts';
+import { layerName, unfinished, unpackLayer, type UnpackDeps } from './unpack.ts';
 
 export interface ImagesDeps {
   readonly stateDir: string;
@@ -40,27 +41,36 @@ interface Present {
 
 /** Opens the images of this host below `<stateDir>/images` and `<stateDir>/rootfs`. */
 export async function createImages(deps: ImagesDeps): Promise<Images> {
-  const layersDir = join(deps.stateDir, 'images', 'layers');
+  const imagesDir = join(deps.stateDir, 'images');
+  const layersDir = join(imagesDir, 'layers');
   const rootfsDir = join(deps.stateDir, 'rootfs');
-  for (const dir of [layersDir, rootfsDir]) await mkdir(dir, { recursive: true, mode: 0o711 });
-  const blobs = new Blobs(join(deps.stateDir, 'images', 'blobs'));
+  // Users of the host must not reach setuid files of images (CVE-2021-41091).
+  for (const dir of [imagesDir, rootfsDir]) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await chmod(dir, 0o700);
+  }
+  await mkdir(layersDir, { recursive: true, mode: 0o700 });
+  await removeUnfinished(layersDir);
+  const blobs = new Blobs(join(imagesDir, 'blobs'));
   await blobs.open();
-  return new NodeImages(deps, blobs, layersDir, new Overlay({ exec: deps.exec, rootfsDir, layersDir }));
+  const jail = await openJail(deps.exec, join(imagesDir, 'tools'));
+  const overlay = new Overlay({ exec: deps.exec, rootfsDir, layersDir });
+  return new NodeImages(deps, blobs, { jail, dir: layersDir }, overlay);
 }
 
 class NodeImages implements Images {
   readonly #deps: ImagesDeps;
   readonly #blobs: Blobs;
-  readonly #layersDir: string;
+  readonly #unpacking: UnpackDeps;
   readonly #overlay: Overlay;
   readonly #present = new Map<string, Present>();
   readonly #pulls = new SharedWork<Present>();
   readonly #unpacks = new SharedWork<void>();
 
-  constructor(deps: ImagesDeps, blobs: Blobs, layersDir: string, overlay: Overlay) {
+  constructor(deps: ImagesDeps, blobs: Blobs, unpacking: UnpackDeps, overlay: Overlay) {
     this.#deps = deps;
     this.#blobs = blobs;
-    this.#layersDir = layersDir;
+    this.#unpacking = unpacking;
     this.#overlay = overlay;
   }
 
@@ -101,7 +111,7 @@ class NodeImages implements Images {
         'the image is refused: manifest and config count different layers',
       );
     }
-    await this.#unpackAll(manifest, parsed, get);
+    await this.#unpackAll(manifest, parsed, get, signal);
     return { config: parsed.config, layers: parsed.diffIds.map(layerName) };
   }
 
@@ -120,17 +130,18 @@ class NodeImages implements Images {
     );
   }
 
-  async #unpackAll(manifest: Manifest, { diffIds }: ParsedConfig, get: GetBlob): Promise<void> {
+  async #unpackAll(
+    manifest: Manifest,
+    { diffIds }: ParsedConfig,
+    get: GetBlob,
+    signal: AbortSignal,
+  ): Promise<void> {
     await Promise.all(
-      manifest.layers.map(async ({ digest, mediaType }, index) => {
+      manifest.layers.map(async ({ digest }, index) => {
         const diffId = diffIds[index] ?? '';
         await get(digest);
-        const layer = { bytes: this.#blobs.stream(digest), mediaType, diffId };
-        await this.#unpacks.do(
-          diffId,
-          () => unpackLayer(this.#layersDir, layer),
-          new AbortController().signal,
-        );
+        const layer = { path: this.#blobs.path(digest), diffId };
+        await this.#unpacks.do(diffId, (shared) => unpackLayer(this.#unpacking, layer, shared), signal);
       }),
     );
   }
@@ -167,6 +178,12 @@ class NodeImages implements Images {
       );
     };
   }
+}
+
+/** What an agent that died had not unpacked to the end. */
+async function removeUnfinished(layersDir: string): Promise<void> {
+  const names = (await readdir(layersDir)).filter((name) => name.endsWith(unfinished));
+  await Promise.all(names.map((name) => rm(join(layersDir, name), { recursive: true, force: true })));
 }
 
 /** Makes a blob present, or throws. */

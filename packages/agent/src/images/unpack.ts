@@ -1,26 +1,30 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import type { Writable } from 'node:stream';
 import { GantryError } from '@gantry/kit/errors';
 import { hexOf } from './blobs.ts';
-import { filterLayer } from './layer-filter.ts';
-
-/** A tar archive may take long on a slow disk, but not for ever, ms. */
-const unpackTimeoutMs = 600_000;
+import { refuse } from './layer/entry.ts';
+import { LayerFilter } from './layer/filter.ts';
+import type { Jail, Jailed } from './layer/jail.ts';
+import { openPlain, type Plain } from './layer/plain.ts';
+import { defaultLimits, type LayerLimits } from './layer/rules.ts';
 
 /** Directories that the runtime mounts over: as symlinks they would lead its mounts astray (CVE-2026-41579). */
 const mustBeDirectories = ['', 'dev', 'proc', 'sys', 'etc', 'run'];
 
 export interface Layer {
-  /** Bytes as they came: plain, gzip or zstd. */
-  readonly bytes: AsyncIterable<Uint8Array>;
-  readonly mediaType: string;
+  /** File with the bytes as they came: plain, gzip or zstd, as their first bytes say. */
+  readonly path: string;
   /** Digest of the uncompressed tar, from the image's config. */
   readonly diffId: string;
+}
+
+export interface UnpackDeps {
+  readonly jail: Jail;
+  /** Unpacked layers stand here, by name. */
+  readonly dir: string;
+  readonly limits?: LayerLimits;
 }
 
 /** The directory of an unpacked layer: short, because overlayfs takes at most 4 KiB of options. */
@@ -28,100 +32,131 @@ export function layerName(diffId: string): string {
   return hexOf(diffId).slice(0, 32);
 }
 
-/** Unpacks a layer once below `dir`; whole or not at all. Throws `image_refused` for bytes that are not what they should be. */
-export async function unpackLayer(dir: string, layer: Layer): Promise<void> {
-  const target = join(dir, layerName(layer.diffId));
+/** Ends the names of layers that are being unpacked, or never were to the end. */
+export const unfinished = '.tmp';
+
+/** Unpacks a layer once; whole or not at all. Throws `image_refused` for bytes that are not what they should be. */
+export async function unpackLayer(deps: UnpackDeps, layer: Layer, signal: AbortSignal): Promise<void> {
+  const target = join(deps.dir, layerName(layer.diffId));
   if (await exists(target)) return;
-  const temporary = `${target}.${process.pid}.${Math.round(performance.now())}.tmp`;
-  await mkdir(temporary, { recursive: true, mode: 0o755 });
+  const root = `${target}.${process.pid}.${Math.round(performance.now())}${unfinished}`;
+  const unpacked = join(root, 'layer');
   try {
-    const found = await extract(temporary, layer);
+    await mkdir(unpacked, { recursive: true, mode: 0o755 });
+    await deps.jail.furnish(root);
+    const found = await extract(deps, root, layer, signal);
     if (found !== layer.diffId) refuse(`a layer unpacks to ${found} instead of ${layer.diffId}`);
-    await checkDirectories(temporary);
-    await rename(temporary, target).catch(async (error: unknown) => {
+    await checkDirectories(unpacked);
+    await rename(unpacked, target).catch(async (error: unknown) => {
       if (!(await exists(target))) throw error; // else another was quicker
     });
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull() : error;
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true });
   }
 }
 
-/** Streams the layer through digest and filter into tar; answers with the digest of the uncompressed archive. */
-async function extract(target: string, layer: Layer): Promise<string> {
-  const hash = createHash('sha256');
-  const plain = decompressed(layer);
-  async function* hashed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of plain) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  }
-  const tar = startTar(target);
-  try {
-    await pipeline(Readable.from(filterLayer(hashed()), { objectMode: false }), tar.stdin);
-  } catch (cause) {
+/** Streams the layer through filter and tar; answers with the digest of the uncompressed archive. */
+async function extract(deps: UnpackDeps, root: string, layer: Layer, signal: AbortSignal): Promise<string> {
+  const limits = deps.limits ?? defaultLimits;
+  const plain = await openPlain(deps.jail, root, layer.path);
+  const tar = deps.jail.run(root, tarArgv, 'pipe', 'ignore');
+  const stop = (): void => {
     tar.kill();
-    if (cause instanceof GantryError) throw cause;
-    const said = await tar.ended.catch((error: unknown) => String(error));
-    throw new GantryError('image_refused', `a layer could not be unpacked: ${said || String(cause)}`, {
-      cause,
-    });
+    void plain.close();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const digest = await feed(plain, tar, limits);
+    const said = await tar.ended;
+    if (said !== '') throw tarFailed(said);
+    return digest;
+  } catch (error) {
+    stop();
+    if (signal.aborted) throw new GantryError('cancelled', 'the layer is no longer wanted');
+    if (error instanceof GantryError) throw error;
+    const said = await tar.ended;
+    throw error instanceof TarEnded ? tarFailed(said) : broken(error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await tar.ended;
+    await plain.close();
   }
-  const said = await tar.ended;
-  if (said !== '') refuse(`a layer could not be unpacked: ${said}`);
+}
+
+/**
+ * GNU tar, which reads only headers that the filter wrote. `--absolute-names` makes it create symlinks where they stand:
+ * else it makes them at its end, and may then replace what came after them.
+ */
+const tarArgv = [
+  'tar', '--extract', '--file=-', '--preserve-permissions', '--same-owner', '--numeric-owner', '--xattrs',
+  '--xattrs-include=*', '--absolute-names', '--delay-directory-restore', '--warning=no-timestamp',
+]; // prettier-ignore
+
+class TarEnded extends Error {}
+
+async function feed(plain: Plain, tar: Jailed, limits: LayerLimits): Promise<string> {
+  if (!tar.stdin) throw new TarEnded();
+  const filter = new LayerFilter(limits);
+  const hash = createHash('sha256');
+  const most = Math.max(limits.ratioFreeBytes, limits.maxRatio * plain.compressedBytes);
+  let bytes = 0;
+  for await (const chunk of plain.chunks) {
+    bytes += chunk.length;
+    if (bytes > most) refuse(`a layer unpacks to more than ${limits.maxRatio} times its size`);
+    hash.update(chunk);
+    await write(tar.stdin, filter.push(chunk));
+  }
+  await plain.finished();
+  await write(tar.stdin, filter.end());
+  tar.stdin.end();
   return `sha256:${hash.digest('hex')}`;
 }
 
-function decompressed({ bytes, mediaType }: Layer): AsyncIterable<Uint8Array> {
-  if (mediaType.endsWith('zstd'))
-    return throughChild(['zstd', '-dc', '--no-progress', '--memory=128MB'], bytes);
-  if (mediaType.endsWith('.tar')) return bytes;
-  const gunzip = createGunzip();
-  pipeline(Readable.from(bytes), gunzip).catch((error: unknown) => gunzip.destroy(error as Error));
-  return gunzip;
+/** One system call for many small pieces; resolves when there is room for more. */
+function write(stream: Writable, pieces: readonly Buffer[]): Promise<void> {
+  if (stream.destroyed) return Promise.reject(new TarEnded());
+  if (pieces.length === 0) return Promise.resolve();
+  stream.cork();
+  let room = true;
+  for (const piece of pieces) room = stream.write(piece);
+  stream.uncork();
+  if (room) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const onDrain = (): void => {
+      stream.off('close', onClose);
+      resolve();
+    };
+    const onClose = (): void => {
+      stream.off('drain', onDrain);
+      reject(new TarEnded());
+    };
+    stream.once('drain', onDrain).once('close', onClose);
+  });
 }
 
-function throughChild(argv: readonly string[], bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const [file = '', ...args] = argv;
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.once('error', (error) => child.stdout.destroy(error));
-  pipeline(Readable.from(bytes), child.stdin).catch((error: unknown) => child.stdout.destroy(error as Error));
-  return child.stdout;
+function tarFailed(said: string): GantryError {
+  if (/No space left on device|Disk quota exceeded|Wrote only \d+ of/.test(said)) return diskFull();
+  return new GantryError('image_refused', `the image is refused: a layer could not be unpacked: ${said}`);
 }
 
-interface Tar {
-  readonly stdin: NonNullable<ChildProcess['stdin']>;
-  /** What it said when it ended badly, or nothing. */
-  readonly ended: Promise<string>;
-  kill(): void;
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
-/** GNU tar in a network namespace of its own, reading only names that the filter let through. */
-function startTar(target: string): Tar {
-  const argv = [
-    '--net', '--', 'tar', '--extract', '--file=-', `--directory=${target}`, '--preserve-permissions', '--same-owner',
-    '--numeric-owner', '--xattrs', '--xattrs-include=*', '--delay-directory-restore', '--no-overwrite-dir',
-  ]; // prettier-ignore
-  const child = spawn('unshare', argv, {
-    stdio: ['pipe', 'ignore', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+function diskFull(): GantryError {
+  return new GantryError('exhausted', 'a layer does not fit on the disk of this host', {
+    hint: 'free space on the host',
   });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    if (stderr.length < 4_096) stderr += chunk.toString('utf8');
+}
+
+function broken(cause: unknown): GantryError {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new GantryError('image_refused', `the image is refused: a layer cannot be decompressed: ${words}`, {
+    cause,
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), unpackTimeoutMs);
-  const ended = new Promise<string>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) resolve('');
-      else
-        resolve(stderr.trim().split('\n').at(0) ?? `tar ended by ${signal ?? `exit code ${String(code)}`}`);
-    });
-  });
-  ended.catch(() => undefined); // asked for later
-  return { stdin: child.stdin, ended, kill: () => child.kill('SIGKILL') };
 }
 
 async function checkDirectories(layer: string): Promise<void> {
@@ -138,8 +173,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function refuse(why: string): never {
-  throw new GantryError('image_refused', `the image is refused: ${why}`);
 }
