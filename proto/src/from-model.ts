@@ -5,6 +5,7 @@ import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
+import { rolloutToWire } from './rollout.ts';
 import { networkingFromModel } from './networking.ts';
 
 /** Model to wire: every function is total and loses nothing (`to-model.ts` is the way back). */
@@ -43,6 +44,7 @@ export function serviceSpec(value: ServiceSpec): wire.ServiceSpec {
     ports: value.ports.map(port),
     restart: { ...value.restart },
     constraints: [...value.constraints],
+    ...rolloutToWire(value),
     labels: { ...value.labels },
     networking: value.networking && networkingFromModel(value.networking),
   };

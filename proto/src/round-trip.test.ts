@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { profiles, type Isolation } from '@gantry/model/isolation';
+import type { JobSpec } from '@gantry/model/job';
 import type { Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
 import type { ServiceNetworking } from '@gantry/model/network';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
+import type { UpdatePolicy } from '@gantry/model/update';
 import type { VolumeMount } from '@gantry/model/volume';
 import * as fromModel from './from-model.ts';
 import * as types from './gen/gantry/v1/types.ts';
@@ -188,9 +190,55 @@ const plainSpecs: fc.Arbitrary<ServiceSpec> = fc.record({
   labels: record,
 });
 
-const specs = fc
-  .tuple(plainSpecs, fc.option(networkings, { nil: undefined }))
-  .map(([spec, networking]) => ({ ...spec, ...(networking && { networking }) }));
+const policies: fc.Arbitrary<UpdatePolicy> = fc.record({
+  parallelism: fc.nat({ max: 100 }),
+  delayMs: count,
+  order: fc.constantFrom('auto', 'start-first', 'stop-first'),
+  monitorMs: count,
+  maxFailureRatio: fc.double({ min: 0, max: 1, noNaN: true }),
+  failureAction: fc.constantFrom('rollback', 'pause', 'continue'),
+  deadlineMs: count,
+});
+
+const jobs: fc.Arbitrary<JobSpec> = fc.record(
+  {
+    parallelism: fc.nat({ max: 100 }),
+    retries: fc.nat({ max: 100 }),
+    deadlineMs: count,
+    ttlMs: count,
+    schedule: text,
+    timeZone: text,
+    overlap: fc.constantFrom('skip', 'queue', 'replace'),
+    missed: fc.constantFrom('run-once', 'skip'),
+    group: text,
+  },
+  { requiredKeys: ['parallelism', 'retries', 'timeZone', 'overlap', 'missed'] },
+);
+
+const rollouts: fc.Arbitrary<Partial<ServiceSpec>> = fc.record(
+  {
+    update: policies,
+    rollback: policies,
+    job: jobs,
+    dependsOn: some(
+      fc.record({
+        service: text,
+        condition: fc.constantFrom(
+          'service_started',
+          'service_healthy',
+          'service_completed_successfully' as const,
+        ),
+        required: fc.boolean(),
+      }),
+    ),
+    availability: fc.constantFrom('prefer-one', 'prefer-available'),
+  },
+  { requiredKeys: [] },
+);
+
+const specs: fc.Arbitrary<ServiceSpec> = fc
+  .tuple(plainSpecs, fc.option(networkings, { nil: undefined }), rollouts)
+  .map(([spec, networking, rollout]) => ({ ...spec, ...rollout, ...(networking && { networking }) }));
 
 const statuses: fc.Arbitrary<TaskStatus> = fc.record(
   {

@@ -14,6 +14,7 @@ import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { networkingToModel } from './networking.ts';
+import { rolloutToModel } from './rollout.ts';
 import { present, word } from './words.ts';
 
 export { networkingToModel as networking } from './networking.ts';
@@ -83,6 +84,7 @@ export function serviceSpec(value: wire.ServiceSpec): ServiceSpec {
     ports: value.ports.map(port),
     restart: restartPolicy(present('service.restart', value.restart)),
     constraints: value.constraints,
+    ...rolloutToModel(value),
     labels: value.labels,
     ...(value.networking && { networking: networkingToModel(value.networking) }),
   };

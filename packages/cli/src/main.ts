@@ -4,6 +4,7 @@ import { processIo, type Io } from './io.ts';
 import { addClusterCommands } from './program/cluster.ts';
 import { withGlobals, type Cli } from './program/declare.ts';
 import { addDockerNouns } from './program/docker-nouns.ts';
+import { addRolloutCommands } from './program/rollouts.ts';
 import { addServiceCommands } from './program/services.ts';
 
 /** Runs one command line; resolves with its exit code. */
@@ -37,6 +38,7 @@ function build(cli: Cli): Command {
       writeErr: (text) => void cli.io.stderr.write(text),
     });
   addServiceCommands(cli, program);
+  addRolloutCommands(cli, program);
   addClusterCommands(cli, program);
   addDockerNouns(cli, program);
   return program;

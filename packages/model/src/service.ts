@@ -4,6 +4,8 @@ import type { Tuning } from './limits.ts';
 import type { Naming } from './naming.ts';
 import type { VolumeMount } from './volume.ts';
 import type { ServiceNetworking } from './network.ts';
+import type { Dependency } from './dependency.ts';
+import type { JobSpec, JobStatus } from './job.ts';
 import type { Hold, UpdatePolicy, UpdateStatus } from './update.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
@@ -90,6 +92,15 @@ export interface ServiceSpec {
   readonly update?: UpdatePolicy;
   /** How it goes back when that fails; absent: `defaultRollback`. */
   readonly rollback?: UpdatePolicy;
+  /** Its tasks are to end; absent: they are to stay up. */
+  readonly job?: JobSpec;
+  /** Other services of the stack that must be there first. */
+  readonly dependsOn?: readonly Dependency[];
+  /**
+   * Of a task on a host that is cut off: `prefer-one`, another is made only once the host has surely stopped it, and the
+   * host does so by itself; `prefer-available` (the default), another is made at once.
+   */
+  readonly availability?: 'prefer-one' | 'prefer-available';
 }
 
 /** What of a spec is not in a revision's own fields: kept with it, so that a rollback restores all. */
@@ -140,6 +151,8 @@ export interface Service {
   readonly hold?: Hold;
   /** Progress of the newest update; absent until the first revision has come up. Written by `reconcilers/services`. */
   readonly update?: UpdateStatus;
+  /** Runs of a job. Written by `reconcilers/jobs`. */
+  readonly job?: JobStatus;
   /** Virtual address, written by `allocate`. */
   readonly vip?: string;
   /** Published ports with zeros replaced, in the spec's order; written by `allocate`. */

@@ -58,6 +58,8 @@ export interface Task {
   readonly status: TaskStatus;
   /** When an update that watches this task saw it ready, by the controller's clock. Written by `reconcilers/services`. */
   readonly readySince?: number;
+  /** The run of a job that it belongs to. */
+  readonly run?: number;
   readonly createdAt: number;
 }
 

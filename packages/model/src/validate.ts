@@ -1,6 +1,8 @@
 import { parseConstraint } from './constraint.ts';
+import { dependencyProblems } from './dependency.ts';
 import { namePattern } from './ids.ts';
 import { isolationProblems } from './isolation.ts';
+import { jobProblems } from './job.ts';
 import { tuningProblems } from './limits.ts';
 import { namingProblems } from './naming.ts';
 import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './rules.ts';
@@ -27,6 +29,8 @@ export function problemsOf(spec: ServiceSpec): readonly Problem[] {
     ...networkProblems(spec),
     ...(spec.update ? policyProblems(spec.update, 'update') : []),
     ...(spec.rollback ? policyProblems(spec.rollback, 'rollback') : []),
+    ...(spec.job ? jobProblems(spec.job) : []),
+    ...dependencyProblems(spec),
   ];
 }
 

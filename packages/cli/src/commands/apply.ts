@@ -24,7 +24,7 @@ export interface ApplyOptions extends GlobalOptions {
 
 /** `gantry apply`: the stack as the file says, and waits until it is so. */
 export async function applyCommand(io: Io, options: ApplyOptions): Promise<number> {
-  const { source, compose } = await load(io, options);
+  const { source, compose } = await loadCompose(io, options);
   return withContext(io, options, async (context) => {
     const applied = await send(context, options, source, compose);
     for (const { name, change } of applied) context.output.say(`${name} ${change}`);
@@ -40,7 +40,7 @@ export async function applyCommand(io: Io, options: ApplyOptions): Promise<numbe
 
 /** `gantry config`: the specs that the file means. */
 export async function configCommand(io: Io, options: ApplyOptions): Promise<number> {
-  const { compose } = await load(io, options);
+  const { compose } = await loadCompose(io, options);
   const { stack, services } = compose;
   io.stdout.write(asData(options.output === 'json' ? 'json' : 'yaml', { stack, services }));
   return 0;
@@ -66,7 +66,10 @@ interface Loaded {
 }
 
 /** Reads and checks the file; throws `invalid` with everything that is wrong, each with its place. */
-async function load(io: Io, { file, stack }: ApplyOptions): Promise<Loaded> {
+export async function loadCompose(
+  io: Io,
+  { file, stack }: Pick<ApplyOptions, 'file' | 'stack'>,
+): Promise<Loaded> {
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
     throw new GantryError('invalid', missing ? `${file} does not exist` : `${file} cannot be read`, {

@@ -49,7 +49,7 @@ export function scaleCommand(io: Io, options: WaitOptions, changes: readonly str
       const { service } = await client.call(client.control.scale.bind(client.control), request);
       if (service) applied.push(service);
     }
-    const goals = applied.map((service) => goalOf(service));
+    const goals = applied.map((service) => ({ ...goalOf(service), anyRevision: true }));
     const code = options.detach ? 0 : await waitForGoals(context, goals);
     output.done(applied);
     return code;

@@ -41,7 +41,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['cpus', honoured],
   ['cpuset', later],
   ['credential_spec', windows],
-  ['depends_on', planned('leave it out; services start together, and a client tries again until its server answers')],
+  ['depends_on', honoured],
   ['deploy', honoured],
   ['develop', refused('leave it out; it is for `docker compose watch`')],
   ['device_cgroup_rules', later],
@@ -131,9 +131,17 @@ const tables = {
   ]),
   service: new Map(service),
   deploy: new Map<string, KeyPolicy>([
-    ...all('mode', 'replicas', 'resources', 'restart_policy', 'placement', 'labels', 'endpoint_mode'),
-    ['update_config', later],
-    ['rollback_config', later],
+    ...all(
+      'mode',
+      'replicas',
+      'resources',
+      'restart_policy',
+      'update_config',
+      'rollback_config',
+      'placement',
+      'labels',
+      'endpoint_mode',
+    ),
   ]),
   networks: new Map<string, KeyPolicy>([
     ...all('name', 'external', 'internal', 'driver', 'enable_ipv6'),
@@ -154,13 +162,29 @@ const tables = {
     ['mac_address', refused('leave it out; the network is routed')],
     ['priority', oneInterface],
   ]),
-  'x-gantry': new Map(all('affinity', 'drain')),
+  'x-gantry': new Map(all('affinity', 'drain', 'update', 'rollback', 'availability', 'job')),
   'deploy.placement': new Map<string, KeyPolicy>([
     ...all('constraints'),
     ['preferences', refused('leave it out; copies are spread over the hosts')],
     ['max_replicas_per_node', later],
   ]),
   'deploy.restart_policy': new Map(all('condition', 'delay', 'max_attempts', 'window')),
+  'deploy.update_config': new Map(
+    all(
+      ...['parallelism', 'delay', 'failure_action', 'on_failure', 'monitor', 'max_failure_ratio', 'order'],
+      'deadline',
+    ),
+  ),
+  'x-gantry.job': new Map(
+    all(
+      ...['completions', 'parallelism', 'retries', 'deadline', 'ttl', 'schedule', 'time_zone', 'overlap'],
+      ...['missed', 'group', 'needs'],
+    ),
+  ),
+  depends_on: new Map<string, KeyPolicy>([
+    ...all('condition', 'required'),
+    ['restart', noticed('dependents are not restarted with it; a client connects again')],
+  ]),
   'deploy.resources': new Map(all('limits', 'reservations')),
   'deploy.resources.limits': new Map(all('cpus', 'memory', 'pids')),
   'deploy.resources.reservations': new Map<string, KeyPolicy>([

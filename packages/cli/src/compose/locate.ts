@@ -20,6 +20,10 @@ const places: Readonly<Record<string, readonly string[]>> = {
   'networking.networks': ['networks'],
   networking: ['networks', 'network_mode', 'x-gantry'],
   constraints: ['deploy.placement.constraints'],
+  dependsOn: ['depends_on', 'x-gantry.job.needs', 'job.needs'],
+  update: ['x-gantry.update', 'update', 'deploy.update_config'],
+  rollback: ['x-gantry.rollback', 'rollback', 'deploy.rollback_config'],
+  job: ['x-gantry.job', 'job', 'deploy.mode'],
   restart: ['deploy.restart_policy', 'restart'],
 };
 

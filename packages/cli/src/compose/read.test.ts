@@ -250,13 +250,13 @@ describe('keys', () => {
 
   test.each([
     ['deploy: { replica: 1 }', '4:15 unknown key "replica"'],
-    ['deploy: { update_config: {} }', '4:15 update_config is not supported yet'],
+    ['deploy: { update_config: { paralelism: 2 } }', '4:32 unknown key "paralelism"'],
     ['deploy: { resources: { limit: {} } }', '4:28 unknown key "limit"'],
     ['deploy: { resources: { limits: { cpu: 1 } } }', '4:38 unknown key "cpu"'],
     ['deploy: { resources: { reservations: { devices: [] } } }', '4:44 devices is not supported yet'],
     ['deploy: { restart_policy: { attempts: 1 } }', '4:33 unknown key "attempts"'],
     ['deploy: { placement: { preferences: [] } }', '4:28 preferences is not supported'],
-    ['deploy: { mode: replicated-job }', '4:21 deploy.mode "replicated-job" is not known'],
+    ['deploy: { mode: replicated-jobs }', '4:21 deploy.mode "replicated-jobs" is not known'],
     [
       'deploy: { mode: global, replicas: 2 }',
       '4:39 a global service has one task on every host, and no replicas',

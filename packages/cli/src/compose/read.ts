@@ -1,4 +1,5 @@
 import type { Node } from 'yaml';
+import { stackProblems } from '@gantry/model/dependency';
 import { namePattern } from '@gantry/model/ids';
 import type { ServiceSpec } from '@gantry/model/service';
 import { problemsOf } from '@gantry/model/validate';
@@ -42,6 +43,8 @@ export function readCompose(input: ComposeInput): ComposeResult {
     return { entry, spec, portNodes, sound: doc.problems.length === before };
   });
   const services = withLinks(doc, read).map((spec, index) => ({ spec, ...placed(doc, spec, read[index]) }));
+  for (const { service, path, message } of stackProblems(services.map(({ spec }) => spec)))
+    doc.problem(services.find(({ spec }) => spec.name === service)?.at(path), message);
   return {
     stack,
     services: services.map(({ spec }) => spec),

@@ -1,14 +1,17 @@
 import type { Node } from 'yaml';
 import { defaultStopGraceMs, type ContainerSpec, type ServiceSpec } from '@gantry/model/service';
 import { checkKeys } from './check-keys.ts';
+import { readDependsOn } from './depends-on.ts';
 import type { ComposeDocument, Entry } from './document.ts';
 import { readEnvironment, type Surroundings } from './environment.ts';
+import { jobMap, readJob } from './job.ts';
 import { readNetworking } from './networking.ts';
 import type { DeclaredNetworks } from './networks.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
 import { defined } from './units.ts';
+import { readUpdates } from './update.ts';
 import { command, duration, pairs, texts, textOrTexts, whole, word } from './values.ts';
 
 /** What a service is read with. */
@@ -25,7 +28,7 @@ export interface ReadService {
   readonly portNodes: readonly Node[];
 }
 
-const sugarKeys = ['replicas', 'resources'];
+const sugarKeys = ['replicas', 'resources', 'update', 'rollback', 'availability', 'job'];
 
 /** One entry of `services:` as a spec; what is wrong is left in the document. */
 export function readService(doc: ComposeDocument, entry: Entry, input: ServiceInput): ReadService {
@@ -35,6 +38,9 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
   checkKeys(doc, deploy, 'deploy', 'deploy');
   checkKeys(doc, doc.get(deploy, 'placement'), 'deploy.placement', 'deploy.placement');
   const ports = readPorts(doc, doc.get(node, 'ports'));
+  const restart = readRestart(doc, node);
+  const job = readJob(doc, node, input.sugar, restart);
+  const dependsOn = readDependsOn(doc, node, jobMap(doc, node, input.sugar));
   const spec = {
     stack: input.stack,
     name: entry.key,
@@ -42,19 +48,23 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
     container: readContainer(doc, entry, input),
     ports: ports.map(({ port }) => port),
     networking: readNetworking(doc, entry, input.stack, input.networks),
-    restart: readRestart(doc, node),
+    restart,
     constraints: texts(doc, doc.get(deploy, 'placement', 'constraints'), 'constraints'),
     labels: record(pairs(doc, doc.get(deploy, 'labels'), 'labels')),
+    ...readUpdates(doc, node, input.sugar),
+    ...(job && { job }),
+    ...(dependsOn && { dependsOn }),
   };
   return { spec, portNodes: ports.map((port) => port.node) };
 }
 
 function readMode(doc: ComposeDocument, node: Node | undefined, sugar: boolean): ServiceSpec['mode'] {
-  const modes = ['replicated', 'global'] as const;
-  const mode = word(doc, doc.get(node, 'deploy', 'mode'), 'deploy.mode', modes);
+  const modes = ['replicated', 'global', 'replicated-job', 'global-job'] as const;
+  const mode = word(doc, doc.get(node, 'deploy', 'mode'), 'deploy.mode', modes) ?? 'replicated';
   const short = doc.get(node, 'scale') ?? (sugar ? doc.get(node, 'replicas') : undefined);
-  const count = doc.get(node, 'deploy', 'replicas') ?? short;
-  if (mode !== 'global') return { kind: 'replicated', replicas: whole(doc, count, 'replicas') ?? 1 };
+  const completions = doc.get(jobMap(doc, node, sugar), 'completions');
+  const count = completions ?? doc.get(node, 'deploy', 'replicas') ?? short;
+  if (!mode.startsWith('global')) return { kind: 'replicated', replicas: whole(doc, count, 'replicas') ?? 1 };
   if (count) doc.problem(count, 'a global service has one task on every host, and no replicas');
   return { kind: 'global' };
 }

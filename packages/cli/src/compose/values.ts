@@ -20,6 +20,13 @@ export function whole(doc: ComposeDocument, node: Node | undefined, what: string
   return parsed(doc, node, what, parse, 'write a whole number');
 }
 
+/** A share, 0 to 1. */
+export function ratio(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
+  const parse = (text: string): number | undefined =>
+    /^(0|1|0?\.\d+|0\.\d+|1\.0+)$/.test(text) ? Number(text) : undefined;
+  return parsed(doc, node, what, parse, 'write a share from 0 to 1, e.g. 0.2');
+}
+
 function parsed(
   doc: ComposeDocument,
   node: Node | undefined,

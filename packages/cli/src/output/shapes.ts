@@ -15,7 +15,7 @@ export function serviceShape(now: number): Shape<ServiceView> {
     header: ['SERVICE', 'READY', 'IMAGE', 'PORTS', 'AGE', 'NOTE'],
     row: (service) => [
       `${service.stack}/${service.name}`,
-      `${service.upToDate}/${service.desired}`,
+      `${Math.min(service.ready, service.desired)}/${service.desired}`,
       service.image,
       ports(service.ports),
       age(service.createdAt, now),

@@ -4,10 +4,11 @@ import type { DoctorOptions } from '../doctor/doctor-command.ts';
 import type { DevOptions } from '../local/dev-command.ts';
 import type { GlobalOptions } from '../options.ts';
 import { declare, runs, type Cli } from './declare.ts';
+import { addNodeCommands } from './nodes.ts';
 
 /** Commands about hosts, images and the cluster itself. Each is loaded when it is run: `--help` stays quick. */
 export function addClusterCommands(cli: Cli, program: Command): void {
-  addNode(cli, program);
+  addNodeCommands(cli, program);
   addImage(cli, program);
   runs(cli, declare(program, 'top', 'what hosts and tasks use now'), async (options: GlobalOptions) =>
     (await import('../commands/nodes.ts')).topCommand(cli.io, options),
@@ -18,13 +19,6 @@ export function addClusterCommands(cli: Cli, program: Command): void {
   addContext(cli, program);
   addDev(cli, program);
   addDoctor(cli, program);
-}
-
-function addNode(cli: Cli, program: Command): void {
-  const node = program.command('node').description('hosts');
-  runs(cli, declare(node, 'ls', 'hosts, and what is reserved on them'), async (options: GlobalOptions) =>
-    (await import('../commands/nodes.ts')).nodeLsCommand(cli.io, options),
-  );
 }
 
 function addImage(cli: Cli, program: Command): void {

@@ -9,6 +9,8 @@ export interface Goal {
   readonly change: 'created' | 'updated' | 'unchanged' | 'removed';
   /** Known to who has the file. */
   readonly restart?: RestartPolicy;
+  /** The revision is of no account: also the last good one, after a failed update, will do. */
+  readonly anyRevision?: boolean;
 }
 
 export function goalOf({ serviceId, name, change }: AppliedService, restart?: RestartPolicy): Goal {

@@ -1,4 +1,4 @@
-import type { ServiceView, TaskView, WatchResponse } from '@gantry/proto/gen/gantry/v1/control';
+import type { JobView, ServiceView, TaskView, WatchResponse } from '@gantry/proto/gen/gantry/v1/control';
 import { Failures } from './failures.ts';
 import { endedPlaces, groupedBy, newest, placeOf, type Goal } from './goal.ts';
 
@@ -76,7 +76,10 @@ export class Rollout {
     if (this.#gone.has(goal.serviceId)) return true;
     const service = this.#services.get(goal.serviceId);
     if (goal.change === 'removed' || !service || service.removing) return false;
-    if (service.running !== service.upToDate) return false;
+    if (service.job) return isJobDone(service.job, service.revision);
+    if (goal.anyRevision && isBack(service))
+      return service.running === service.ready && service.ready === service.desired;
+    if (service.running !== service.upToDate || isUnderWay(service)) return false;
     if (service.upToDate === service.desired) return true;
     const ended = endedPlaces(service, goal, this.tasksOf(service.id));
     return service.upToDate + ended === service.desired;
@@ -116,7 +119,9 @@ export class Rollout {
 
   #isHopeless(goal: Goal): boolean {
     const service = this.#services.get(goal.serviceId);
-    return service !== undefined && !this.isDone(goal) && this.#failures.areHopeless(goal, service);
+    if (!service || this.isDone(goal)) return false;
+    const verdict = verdictOf(service);
+    return verdict === undefined ? this.#failures.areHopeless(goal, service) : verdict;
   }
 
   #news(task: TaskView): TaskChange | undefined {
@@ -131,8 +136,35 @@ export class Rollout {
   }
 }
 
-function headOf({ name, change }: Goal, { upToDate, desired, note, removing }: ServiceView): string {
+/** The update to the newest revision is not over: it may still fail, and go back. */
+function isUnderWay({ update, revision }: ServiceView): boolean {
+  return update?.to === revision && update.state === 'rolling' && !update.held;
+}
+
+/** The newest revision failed, and the last good one runs again. */
+function isBack({ update, revision }: ServiceView): boolean {
+  return update?.to === revision && update.back && update.state === 'done';
+}
+
+/** What the cluster has decided by itself: true if waiting is no use; undefined if it has not. */
+function verdictOf({ update, job, revision }: ServiceView): boolean | undefined {
+  if (job) return job.run?.revision === revision && job.run.state === 'failed';
+  if (update?.to !== revision) return undefined;
+  if (update.state === 'paused' || (update.held && update.state === 'rolling')) return true;
+  return update.back ? update.state === 'done' : undefined;
+}
+
+/** A job without a schedule is waited for to its end; one with a schedule is done once it is known. */
+function isJobDone({ run, schedule }: JobView, revision: number): boolean {
+  return schedule !== undefined || (run?.revision === revision && run.state === 'complete');
+}
+
+function headOf(
+  { name, change }: Goal,
+  { upToDate, desired, note, removing, update, revision }: ServiceView,
+): string {
   if (change === 'removed' || removing) return `${name}: ${note}`;
+  if (update?.to === revision && (update.back || update.state === 'paused')) return `${name}: ${note}`;
   return `${name}: ${upToDate} of ${desired} ready${note === '' ? '' : `: ${note}`}`;
 }
 

@@ -1,36 +1,30 @@
-import { sleep, type Clock } from '@gantry/kit/clock';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
+import { stackProblems } from '@gantry/model/dependency';
 import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
-import { needsNewRevision, same } from '@gantry/model/spec-change';
+import { same } from '@gantry/model/spec-change';
 import { problemsOf } from '@gantry/model/validate';
 import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
 import type { ImageStore } from '../images/image-store.ts';
-import type { Store, View, Write } from '../store/store.ts';
+import type { View, Write } from '../store/store.ts';
 import { FieldError } from './errors.ts';
 import { checkNetworks } from './networks.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
+import { existingRevision, newRevision, nextNumber } from './revisions.ts';
+import { Writer, type Step, type WriterDeps } from './writer.ts';
 
-export interface ApplyDeps {
-  readonly store: Store;
+export interface ApplyDeps extends WriterDeps {
   readonly images: Pick<ImageStore, 'resolve'>;
-  readonly clock: Clock;
   readonly newId: () => string;
-  /** Operations of one commit. */
-  readonly maxWrites: number;
 }
-
-/** Other writers may come between; looking again settles it. */
-const maxAttempts = 8;
-/** A lease that could not be renewed (etcd was away) is confirmed or lost within this, ms; nothing is written before. */
-const leadWaitMs = 10_000;
-const leadPollMs = 100;
 
 /** Writes what users want: specs, revisions, and that a service should go. Nothing else in the system touches a spec. */
 export class Apply {
   readonly #deps: ApplyDeps;
+  readonly #writer: Writer;
 
   constructor(deps: ApplyDeps) {
     this.#deps = deps;
+    this.#writer = new Writer(deps);
   }
 
   /** All of the stack as given, or an error and nothing changed. With `prune`, services that are not given are removed. */
@@ -40,8 +34,9 @@ export class Apply {
     prune: boolean,
   ): Promise<readonly AppliedService[]> {
     check(stack, specs);
+    checkDependencies(this.#deps.store.view(), stack, specs, prune);
     const images = await this.#resolveAll(specs);
-    return this.#commit((view) => {
+    return this.#writer.commit((view) => {
       checkPorts(view, specs);
       checkNetworks(view, specs);
       const applied = specs.map((spec) => this.#put(view, spec, images));
@@ -52,7 +47,7 @@ export class Apply {
   }
 
   removeServices(names: readonly string[]): Promise<readonly AppliedService[]> {
-    return this.#commit((view) => {
+    return this.#writer.commit((view) => {
       const services = new Map(
         names.flatMap((name) => servicesNamed(view, name)).map((service) => [service.id, service]),
       );
@@ -61,7 +56,7 @@ export class Apply {
   }
 
   async scale(name: string, replicas: number): Promise<AppliedService> {
-    const [scaled] = await this.#commit((view) => {
+    const [scaled] = await this.#writer.commit((view) => {
       const service = serviceNamed(view, name);
       if (service.spec.mode.kind === 'global') {
         throw new GantryError('invalid', `${fullName(service)} is global: it runs once on every host`, {
@@ -92,7 +87,7 @@ export class Apply {
     return new Map(resolved);
   }
 
-  #put(view: View, spec: ServiceSpec, images: ReadonlyMap<string, ResolvedImage>): Step {
+  #put(view: View, spec: ServiceSpec, images: ReadonlyMap<string, ResolvedImage>): AppliedStep {
     const image = images.get(spec.container.image);
     if (!image) throw new GantryError('internal', `image ${spec.container.image} was not resolved`);
     const service = view.serviceNamed(spec.stack, spec.name);
@@ -102,20 +97,17 @@ export class Apply {
         hint: 'try again in a moment',
       });
     }
-    const old = view.get('revision', service.revisionId);
-    if (!needsNewRevision(old, spec, image)) {
-      if (same(service.spec, spec)) return unchanged(service);
-      return { answer: answer(service, 'updated'), writes: [{ op: 'put', object: { ...service, spec } }] };
-    }
-    const revision = this.#revision(service.id, (old?.number ?? 0) + 1, spec, image);
+    const known = existingRevision(view, service, spec, image);
+    if (known?.id === service.revisionId && same(service.spec, spec)) return unchanged(service);
+    const revision = known ?? this.#revision(service.id, nextNumber(view, service), spec, image);
     const object: Service = { ...service, spec, revisionId: revision.id };
     return {
       answer: answer(service, 'updated'),
-      writes: [revision, object].map((o): Write => ({ op: 'put', object: o })),
+      writes: [...(known ? [] : [revision]), object].map((o): Write => ({ op: 'put', object: o })),
     };
   }
 
-  #create(spec: ServiceSpec, image: ResolvedImage): Step {
+  #create(spec: ServiceSpec, image: ResolvedImage): AppliedStep {
     const id = this.#deps.newId();
     const revision = this.#revision(id, 1, spec, image);
     const service: Service = {
@@ -135,82 +127,29 @@ export class Apply {
   }
 
   #revision(serviceId: string, number: number, spec: ServiceSpec, image: ResolvedImage): Revision {
-    return {
-      kind: 'revision',
-      id: this.#deps.newId(),
-      version: 0,
-      serviceId,
-      number,
-      container: spec.container,
-      image,
-      ports: spec.ports,
-      constraints: spec.constraints,
-      createdAt: this.#deps.clock.now(),
-    };
-  }
-
-  async #commit(decide: (view: View) => readonly Step[]): Promise<readonly AppliedService[]> {
-    const giveUpAt = this.#deps.clock.monotonic() + leadWaitMs;
-    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-      const steps = decide(this.#deps.store.view());
-      const writes = steps.flatMap((step) => step.writes);
-      const { maxWrites } = this.#deps;
-      if (writes.length > maxWrites) {
-        throw new GantryError('invalid', `a file may change at most ${maxWrites / 2} services at once`, {
-          hint: 'split it into several stacks',
-        });
-      }
-      const result = await this.#deps.store.commit(writes);
-      if (result.ok) return steps.map((step) => step.answer);
-      if (result.why === 'not_leader') {
-        await this.#untilLead(giveUpAt);
-        attempt--;
-        continue;
-      }
-      if (result.why === 'unavailable') {
-        throw new GantryError('unknown_outcome', `etcd did not answer: ${result.message}`, {
-          hint: 'look with `gantry ls`, then apply again: the same file twice does no harm',
-        });
-      }
-    }
-    throw new GantryError('conflict', 'others write the same services again and again', {
-      hint: 'try again',
-    });
-  }
-
-  /** Nothing was written: waiting a moment and deciding anew does no harm. */
-  async #untilLead(giveUpAt: number): Promise<void> {
-    const { clock } = this.#deps;
-    if (clock.monotonic() > giveUpAt) {
-      throw new GantryError('not_leader', 'this controller cannot write: it has lost its lease in etcd', {
-        hint: 'is etcd running? See the log of the controller',
-      });
-    }
-    await sleep(clock, leadPollMs);
+    const at = { id: this.#deps.newId(), serviceId, number, createdAt: this.#deps.clock.now() };
+    return newRevision({ ...at, cause: 'applied' }, spec, image);
   }
 }
 
-interface Step {
-  readonly answer: AppliedService;
-  readonly writes: readonly Write[];
-}
+type AppliedStep = Step<AppliedService>;
 
-function answer(service: Service, change: string): AppliedService {
+export function answer(service: Service, change: string): AppliedService {
   return { serviceId: service.id, name: fullName(service), change };
 }
 
-function unchanged(service: Service): Step {
+export function unchanged(service: Service): AppliedStep {
   return { answer: answer(service, 'unchanged'), writes: [] };
 }
 
-function remove(service: Service): Step {
+function remove(service: Service): AppliedStep {
   const writes: readonly Write[] = service.removing
     ? []
     : [{ op: 'put', object: { ...service, removing: true } }];
   return { answer: answer(service, 'removed'), writes };
 }
 
-function check(stack: string, specs: readonly ServiceSpec[]): void {
+export function check(stack: string, specs: readonly ServiceSpec[]): void {
   const names = new Set<string>();
   for (const spec of specs) {
     if (spec.stack !== stack)
@@ -226,6 +165,18 @@ function check(stack: string, specs: readonly ServiceSpec[]): void {
       );
     }
   }
+}
+
+/** What a service depends on must be in the stack once this is applied. */
+function checkDependencies(view: View, stack: string, specs: readonly ServiceSpec[], prune: boolean): void {
+  const given = new Set(specs.map(({ name }) => name));
+  const kept = prune ? [] : [...view.servicesOfStack(stack)].map(({ spec }) => spec);
+  const [problem] = stackProblems([...specs, ...kept.filter(({ name }) => !given.has(name))]);
+  if (!problem) return;
+  throw new FieldError(
+    `services.${problem.service}.${problem.path}`,
+    new GantryError('invalid', problem.message),
+  );
 }
 
 /** A published port belongs to one service of the cluster, whatever its mode. */

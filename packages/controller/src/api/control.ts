@@ -16,7 +16,10 @@ import type { UsageBoard } from '../telemetry/usage-board.ts';
 import { Apply, type ApplyDeps } from './apply.ts';
 import { toStatus, unary } from './errors.ts';
 import { logs } from './logs.ts';
-import { fullName, servicesNamed } from './names.ts';
+import { historyOf } from './history.ts';
+import { fullName, serviceNamed, servicesNamed } from './names.ts';
+import { Nodes } from './nodes.ts';
+import { Rollouts } from './rollouts.ts';
 import { usageOf } from './usage.ts';
 import { nodeView, serviceView, taskView } from './views.ts';
 import { watch } from './watch.ts';
@@ -32,6 +35,8 @@ export interface ControlDeps extends Omit<ApplyDeps, 'images'> {
 /** The users' door: every call of `control.proto`. */
 export function controlService(deps: ControlDeps): ControlServer {
   const apply = new Apply(deps);
+  const rollouts = new Rollouts(deps);
+  const nodes = new Nodes(deps);
   const view = (): View => deps.store.view();
   return {
     info: unary(() => ({ version: deps.version, clusterId: '' })),
@@ -40,6 +45,21 @@ export function controlService(deps: ControlDeps): ControlServer {
     })),
     removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),
     scale: unary(async ({ name, replicas }) => ({ service: await apply.scale(name, replicas) })),
+    rollback: unary(({ name, to }) => rollouts.rollback(name, to)),
+    restart: unary(async ({ names }) => ({ services: [...(await rollouts.restart(names))] })),
+    hold: unary(async ({ names, paused }) => ({ services: [...(await rollouts.hold(names, paused))] })),
+    history: unary(({ name }) => historyOf(view(), serviceNamed(view(), name))),
+    setNode: unary(async ({ names, availability }) => ({
+      nodes: (await nodes.setAvailability(names, availability)).map((node) => nodeView(view(), node)),
+    })),
+    labelNode: unary(async ({ name, set, unset }) => {
+      const node = await nodes.label(name, set, unset);
+      return { node: node && nodeView(view(), node) };
+    }),
+    removeNode: unary(async ({ name, force }) => {
+      await nodes.remove(name, force);
+      return {};
+    }),
     listServices: unary(({ stack }) => {
       const services = [...view().all('service')].filter(
         ({ spec }) => stack === undefined || spec.stack === stack,

@@ -1,5 +1,6 @@
 import { GantryError } from '@gantry/kit/errors';
 import { qualifiedName } from '@gantry/model/ids';
+import type { Node } from '@gantry/model/node';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 import type { View } from '../store/store.ts';
@@ -47,6 +48,21 @@ export function tasksNamed(view: View, name: string): readonly Task[] {
   const tasks = byPrefix(view.all('task'), name);
   if (tasks.length === 1) return tasks;
   return servicesNamed(view, name).flatMap(({ id }) => [...view.tasksOfService(id)]);
+}
+
+/** The one host that a name, or a prefix of an id, means. */
+export function nodeNamed(view: View, name: string): Node {
+  const named = view.nodeNamed(name);
+  if (named) return named;
+  const [found, ...more] = byPrefix(view.all('node'), name);
+  if (found && more.length === 0) return found;
+  if (found)
+    throw ambiguous(
+      name,
+      [found, ...more].map((node) => node.name),
+    );
+  const known = [...view.all('node')].map((node) => node.name).sort();
+  throw new GantryError('not_found', `there is no host "${name}"`, { hint: `there are ${known.join(', ')}` });
 }
 
 export function fullName({ spec }: Service): string {

@@ -3,8 +3,9 @@ import type { Node } from '@gantry/model/node';
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import * as fromModel from '@gantry/proto/from-model';
-import type { NodeView, ServiceView, TaskView } from '@gantry/proto/gen/gantry/v1/control';
+import type { NodeView, ServiceView, TaskView, UpdateView } from '@gantry/proto/gen/gantry/v1/control';
 import type { View } from '../store/store.ts';
+import { jobView, updateNote, updateView } from './history.ts';
 
 /** Objects as users see them: what the store holds, counted and put into words. */
 export function serviceView(view: View, service: Service): ServiceView {
@@ -15,6 +16,8 @@ export function serviceView(view: View, service: Service): ServiceView {
   const revision = view.get('revision', service.revisionId);
   const desired = service.removing ? 0 : desiredTasks(view, service);
   const upToDate = ready.filter(({ revisionId }) => revisionId === service.revisionId);
+  const update = updateView(view, service, desired);
+  const own = upToDate.length >= desired && !service.removing ? '' : note(service, tasks);
   return {
     id: service.id,
     stack: spec.stack,
@@ -29,10 +32,20 @@ export function serviceView(view: View, service: Service): ServiceView {
     vip: service.vip ?? '',
     ports: (service.publishedPorts ?? spec.ports).map(fromModel.port),
     removing: service.removing,
-    note: upToDate.length >= desired && !service.removing ? '' : note(service, tasks),
+    note: service.removing ? own : notes(update, own),
     createdAt: service.createdAt,
     networking: fromModel.networking(networkingOf(spec)),
+    update,
+    job: jobView(view, service),
   };
+}
+
+/** The update says why it is as it is; on its way, a task that waits says what it waits for. */
+function notes(update: UpdateView | undefined, own: string): string {
+  const words = updateNote(update);
+  if (words === '' || own === '' || own === beingMade || update?.state !== 'rolling' || update.back)
+    return words === '' ? own : words;
+  return `${words}; ${own}`;
 }
 
 /** For a global service: the nodes that have, or should have, a task. */
@@ -47,6 +60,8 @@ function desiredTasks(view: View, { id, spec }: Service): number {
 function isUp(view: View, task: Task): boolean {
   return task.status.state === 'running' && view.get('node', task.nodeId ?? '')?.state !== 'down';
 }
+
+const beingMade = 'tasks are being made';
 
 /** Why it is not as it should be: the newest task that waits or failed says it best. */
 function note(service: Service, tasks: readonly Task[]): string {
@@ -63,7 +78,7 @@ function note(service: Service, tasks: readonly Task[]): string {
     const count = service.restarts[String(failed.slot)]?.count ?? 1;
     return `${failed.status.reason}${count > 1 ? ` (${count} times)` : ''}`;
   }
-  return waiting ? waiting.status.reason : 'tasks are being made';
+  return waiting ? waiting.status.reason : beingMade;
 }
 
 export function taskView(view: View, task: Task): TaskView {
@@ -83,6 +98,7 @@ export function taskView(view: View, task: Task): TaskView {
     image: revision?.image.ref ?? '',
     revision: revision?.number ?? 0,
     createdAt: task.createdAt,
+    run: task.run,
   };
 }
 

@@ -86,7 +86,11 @@ export interface TaskAssignment {
   container: Container | undefined;
   image: Image | undefined;
   hostPorts: Port[];
-  networking: Networking | undefined;
+  networking:
+    | Networking
+    | undefined;
+  /** The host stops the task by itself after so long without the controller; absent: never. */
+  fenceAfterMs?: number | undefined;
 }
 
 export interface Peer {
@@ -826,6 +830,7 @@ function createBaseTaskAssignment(): TaskAssignment {
     image: undefined,
     hostPorts: [],
     networking: undefined,
+    fenceAfterMs: undefined,
   };
 }
 
@@ -863,6 +868,9 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
     }
     if (message.networking !== undefined) {
       Networking.encode(message.networking, writer.uint32(322).fork()).join();
+    }
+    if (message.fenceAfterMs !== undefined) {
+      writer.uint32(880).uint64(message.fenceAfterMs);
     }
     return writer;
   },
@@ -968,6 +976,14 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
             message.networking = Networking.decode(reader, reader.uint32());
             continue;
           }
+          case 110: {
+            if (tag !== 880) {
+              break;
+            }
+
+            message.fenceAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1000,6 +1016,7 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
     message.networking = (object.networking !== undefined && object.networking !== null)
       ? Networking.fromPartial(object.networking)
       : undefined;
+    message.fenceAfterMs = object.fenceAfterMs ?? undefined;
     return message;
   },
 };

@@ -22,7 +22,141 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { LogLine, LogOptions, Networking, Port, ServiceSpec, TaskStatus } from "./types.ts";
+import { Image, LogLine, LogOptions, Networking, Port, ServiceSpec, TaskStatus } from "./types.ts";
+
+/** Requests below name services as a user does: a service, stack/service or a unique id prefix. */
+export interface RollbackRequest {
+  name: string;
+  /** number of the revision; absent: the one before */
+  to?: number | undefined;
+}
+
+export interface RollbackResponse {
+  service: AppliedService | undefined;
+  revision: number;
+}
+
+export interface RestartRequest {
+  names: string[];
+}
+
+export interface RestartResponse {
+  services: AppliedService[];
+}
+
+export interface HoldRequest {
+  names: string[];
+  paused: boolean;
+}
+
+export interface HoldResponse {
+  services: AppliedService[];
+}
+
+export interface HistoryRequest {
+  name: string;
+}
+
+export interface HistoryResponse {
+  /** stack/service */
+  name: string;
+  /** the newest first */
+  revisions: RevisionView[];
+  /** of a job; the newest first */
+  runs: RunView[];
+}
+
+export interface RevisionView {
+  number: number;
+  id: string;
+  createdAt: number;
+  /** "applied" | "restarted" */
+  cause: string;
+  spec: ServiceSpec | undefined;
+  image:
+    | Image
+    | undefined;
+  /** what the user asked for last */
+  asked: boolean;
+  /** what its tasks run, or go over to */
+  running: boolean;
+}
+
+export interface RunView {
+  number: number;
+  /** "waiting" | "running" | "complete" | "failed" | "skipped" */
+  state: string;
+  reason: string;
+  revision: number;
+  dueAt: number;
+  startedAt?: number | undefined;
+  endedAt?: number | undefined;
+  succeeded: number;
+  failed: number;
+}
+
+/** Progress of the newest update of a service. */
+export interface UpdateView {
+  /** "rolling" | "paused" | "done" */
+  state: string;
+  /** it failed, and goes back to (or is at) the last good revision */
+  back: boolean;
+  /** number of the revision that was asked for */
+  to: number;
+  /** the last good one */
+  stable?: number | undefined;
+  reason: string;
+  startedAt: number;
+  at: number;
+  /** places that run the revision they go to, and are ready */
+  moved: number;
+  total: number;
+  /** a person paused it */
+  held: boolean;
+}
+
+/** What a job is at. */
+export interface JobView {
+  /** the newest, if there was one */
+  run: RunView | undefined;
+  schedule?: string | undefined;
+  nextAt?: number | undefined;
+  completions: number;
+}
+
+export interface SetNodeRequest {
+  names: string[];
+  /** "active" | "pause" | "drain" */
+  availability: string;
+}
+
+export interface SetNodeResponse {
+  nodes: NodeView[];
+}
+
+export interface LabelNodeRequest {
+  name: string;
+  set: { [key: string]: string };
+  unset: string[];
+}
+
+export interface LabelNodeRequest_SetEntry {
+  key: string;
+  value: string;
+}
+
+export interface LabelNodeResponse {
+  node: NodeView | undefined;
+}
+
+export interface RemoveNodeRequest {
+  name: string;
+  /** also one that is heard or holds tasks */
+  force: boolean;
+}
+
+export interface RemoveNodeResponse {
+}
 
 export interface InfoRequest {
 }
@@ -87,7 +221,15 @@ export interface ServiceView {
   /** One sentence when it is not as it should be; else empty. */
   note: string;
   createdAt: number;
-  networking: Networking | undefined;
+  networking:
+    | Networking
+    | undefined;
+  /** absent until the first revision is up */
+  update:
+    | UpdateView
+    | undefined;
+  /** absent for services that stay up */
+  job: JobView | undefined;
 }
 
 export interface TaskView {
@@ -103,6 +245,8 @@ export interface TaskView {
   image: string;
   revision: number;
   createdAt: number;
+  /** of a job */
+  run?: number | undefined;
 }
 
 export interface NodeView {
@@ -234,6 +378,1528 @@ export interface ImageView {
   sizeBytes: number;
   loadedAt: number;
 }
+
+function createBaseRollbackRequest(): RollbackRequest {
+  return { name: "", to: undefined };
+}
+
+export const RollbackRequest: MessageFns<RollbackRequest> = {
+  encode(message: RollbackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.to !== undefined) {
+      writer.uint32(16).uint32(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RollbackRequest>): RollbackRequest {
+    return RollbackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RollbackRequest>): RollbackRequest {
+    const message = createBaseRollbackRequest();
+    message.name = object.name ?? "";
+    message.to = object.to ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRollbackResponse(): RollbackResponse {
+  return { service: undefined, revision: 0 };
+}
+
+export const RollbackResponse: MessageFns<RollbackResponse> = {
+  encode(message: RollbackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== undefined) {
+      AppliedService.encode(message.service, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint32(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = AppliedService.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RollbackResponse>): RollbackResponse {
+    return RollbackResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RollbackResponse>): RollbackResponse {
+    const message = createBaseRollbackResponse();
+    message.service = (object.service !== undefined && object.service !== null)
+      ? AppliedService.fromPartial(object.service)
+      : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseRestartRequest(): RestartRequest {
+  return { names: [] };
+}
+
+export const RestartRequest: MessageFns<RestartRequest> = {
+  encode(message: RestartRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestartRequest>): RestartRequest {
+    return RestartRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartRequest>): RestartRequest {
+    const message = createBaseRestartRequest();
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRestartResponse(): RestartResponse {
+  return { services: [] };
+}
+
+export const RestartResponse: MessageFns<RestartResponse> = {
+  encode(message: RestartResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.services) {
+      AppliedService.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.services.push(AppliedService.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestartResponse>): RestartResponse {
+    return RestartResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartResponse>): RestartResponse {
+    const message = createBaseRestartResponse();
+    message.services = object.services?.map((e) => AppliedService.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHoldRequest(): HoldRequest {
+  return { names: [], paused: false };
+}
+
+export const HoldRequest: MessageFns<HoldRequest> = {
+  encode(message: HoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.paused !== false) {
+      writer.uint32(16).bool(message.paused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HoldRequest>): HoldRequest {
+    return HoldRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldRequest>): HoldRequest {
+    const message = createBaseHoldRequest();
+    message.names = object.names?.map((e) => e) || [];
+    message.paused = object.paused ?? false;
+    return message;
+  },
+};
+
+function createBaseHoldResponse(): HoldResponse {
+  return { services: [] };
+}
+
+export const HoldResponse: MessageFns<HoldResponse> = {
+  encode(message: HoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.services) {
+      AppliedService.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.services.push(AppliedService.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HoldResponse>): HoldResponse {
+    return HoldResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldResponse>): HoldResponse {
+    const message = createBaseHoldResponse();
+    message.services = object.services?.map((e) => AppliedService.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHistoryRequest(): HistoryRequest {
+  return { name: "" };
+}
+
+export const HistoryRequest: MessageFns<HistoryRequest> = {
+  encode(message: HistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HistoryRequest>): HistoryRequest {
+    return HistoryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HistoryRequest>): HistoryRequest {
+    const message = createBaseHistoryRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseHistoryResponse(): HistoryResponse {
+  return { name: "", revisions: [], runs: [] };
+}
+
+export const HistoryResponse: MessageFns<HistoryResponse> = {
+  encode(message: HistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.revisions) {
+      RevisionView.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.runs) {
+      RunView.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.revisions.push(RevisionView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runs.push(RunView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HistoryResponse>): HistoryResponse {
+    return HistoryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HistoryResponse>): HistoryResponse {
+    const message = createBaseHistoryResponse();
+    message.name = object.name ?? "";
+    message.revisions = object.revisions?.map((e) => RevisionView.fromPartial(e)) || [];
+    message.runs = object.runs?.map((e) => RunView.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRevisionView(): RevisionView {
+  return {
+    number: 0,
+    id: "",
+    createdAt: 0,
+    cause: "",
+    spec: undefined,
+    image: undefined,
+    asked: false,
+    running: false,
+  };
+}
+
+export const RevisionView: MessageFns<RevisionView> = {
+  encode(message: RevisionView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.createdAt !== 0) {
+      writer.uint32(24).uint64(message.createdAt);
+    }
+    if (message.cause !== "") {
+      writer.uint32(34).string(message.cause);
+    }
+    if (message.spec !== undefined) {
+      ServiceSpec.encode(message.spec, writer.uint32(42).fork()).join();
+    }
+    if (message.image !== undefined) {
+      Image.encode(message.image, writer.uint32(50).fork()).join();
+    }
+    if (message.asked !== false) {
+      writer.uint32(56).bool(message.asked);
+    }
+    if (message.running !== false) {
+      writer.uint32(64).bool(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevisionView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevisionView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.createdAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.spec = ServiceSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.image = Image.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.asked = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevisionView>): RevisionView {
+    return RevisionView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevisionView>): RevisionView {
+    const message = createBaseRevisionView();
+    message.number = object.number ?? 0;
+    message.id = object.id ?? "";
+    message.createdAt = object.createdAt ?? 0;
+    message.cause = object.cause ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null)
+      ? ServiceSpec.fromPartial(object.spec)
+      : undefined;
+    message.image = (object.image !== undefined && object.image !== null) ? Image.fromPartial(object.image) : undefined;
+    message.asked = object.asked ?? false;
+    message.running = object.running ?? false;
+    return message;
+  },
+};
+
+function createBaseRunView(): RunView {
+  return {
+    number: 0,
+    state: "",
+    reason: "",
+    revision: 0,
+    dueAt: 0,
+    startedAt: undefined,
+    endedAt: undefined,
+    succeeded: 0,
+    failed: 0,
+  };
+}
+
+export const RunView: MessageFns<RunView> = {
+  encode(message: RunView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(32).uint32(message.revision);
+    }
+    if (message.dueAt !== 0) {
+      writer.uint32(40).uint64(message.dueAt);
+    }
+    if (message.startedAt !== undefined) {
+      writer.uint32(48).uint64(message.startedAt);
+    }
+    if (message.endedAt !== undefined) {
+      writer.uint32(56).uint64(message.endedAt);
+    }
+    if (message.succeeded !== 0) {
+      writer.uint32(64).uint32(message.succeeded);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(72).uint32(message.failed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.revision = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dueAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.startedAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.endedAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.succeeded = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.failed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunView>): RunView {
+    return RunView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunView>): RunView {
+    const message = createBaseRunView();
+    message.number = object.number ?? 0;
+    message.state = object.state ?? "";
+    message.reason = object.reason ?? "";
+    message.revision = object.revision ?? 0;
+    message.dueAt = object.dueAt ?? 0;
+    message.startedAt = object.startedAt ?? undefined;
+    message.endedAt = object.endedAt ?? undefined;
+    message.succeeded = object.succeeded ?? 0;
+    message.failed = object.failed ?? 0;
+    return message;
+  },
+};
+
+function createBaseUpdateView(): UpdateView {
+  return {
+    state: "",
+    back: false,
+    to: 0,
+    stable: undefined,
+    reason: "",
+    startedAt: 0,
+    at: 0,
+    moved: 0,
+    total: 0,
+    held: false,
+  };
+}
+
+export const UpdateView: MessageFns<UpdateView> = {
+  encode(message: UpdateView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== "") {
+      writer.uint32(10).string(message.state);
+    }
+    if (message.back !== false) {
+      writer.uint32(16).bool(message.back);
+    }
+    if (message.to !== 0) {
+      writer.uint32(24).uint32(message.to);
+    }
+    if (message.stable !== undefined) {
+      writer.uint32(32).uint32(message.stable);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.startedAt !== 0) {
+      writer.uint32(48).uint64(message.startedAt);
+    }
+    if (message.at !== 0) {
+      writer.uint32(56).uint64(message.at);
+    }
+    if (message.moved !== 0) {
+      writer.uint32(64).uint32(message.moved);
+    }
+    if (message.total !== 0) {
+      writer.uint32(72).uint32(message.total);
+    }
+    if (message.held !== false) {
+      writer.uint32(80).bool(message.held);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.back = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stable = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.startedAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.at = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.moved = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.held = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateView>): UpdateView {
+    return UpdateView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateView>): UpdateView {
+    const message = createBaseUpdateView();
+    message.state = object.state ?? "";
+    message.back = object.back ?? false;
+    message.to = object.to ?? 0;
+    message.stable = object.stable ?? undefined;
+    message.reason = object.reason ?? "";
+    message.startedAt = object.startedAt ?? 0;
+    message.at = object.at ?? 0;
+    message.moved = object.moved ?? 0;
+    message.total = object.total ?? 0;
+    message.held = object.held ?? false;
+    return message;
+  },
+};
+
+function createBaseJobView(): JobView {
+  return { run: undefined, schedule: undefined, nextAt: undefined, completions: 0 };
+}
+
+export const JobView: MessageFns<JobView> = {
+  encode(message: JobView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      RunView.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.schedule !== undefined) {
+      writer.uint32(18).string(message.schedule);
+    }
+    if (message.nextAt !== undefined) {
+      writer.uint32(24).uint64(message.nextAt);
+    }
+    if (message.completions !== 0) {
+      writer.uint32(32).uint32(message.completions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = RunView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nextAt = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.completions = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JobView>): JobView {
+    return JobView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobView>): JobView {
+    const message = createBaseJobView();
+    message.run = (object.run !== undefined && object.run !== null) ? RunView.fromPartial(object.run) : undefined;
+    message.schedule = object.schedule ?? undefined;
+    message.nextAt = object.nextAt ?? undefined;
+    message.completions = object.completions ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetNodeRequest(): SetNodeRequest {
+  return { names: [], availability: "" };
+}
+
+export const SetNodeRequest: MessageFns<SetNodeRequest> = {
+  encode(message: SetNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.availability !== "") {
+      writer.uint32(18).string(message.availability);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.availability = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetNodeRequest>): SetNodeRequest {
+    return SetNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetNodeRequest>): SetNodeRequest {
+    const message = createBaseSetNodeRequest();
+    message.names = object.names?.map((e) => e) || [];
+    message.availability = object.availability ?? "";
+    return message;
+  },
+};
+
+function createBaseSetNodeResponse(): SetNodeResponse {
+  return { nodes: [] };
+}
+
+export const SetNodeResponse: MessageFns<SetNodeResponse> = {
+  encode(message: SetNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      NodeView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(NodeView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetNodeResponse>): SetNodeResponse {
+    return SetNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetNodeResponse>): SetNodeResponse {
+    const message = createBaseSetNodeResponse();
+    message.nodes = object.nodes?.map((e) => NodeView.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLabelNodeRequest(): LabelNodeRequest {
+  return { name: "", set: {}, unset: [] };
+}
+
+export const LabelNodeRequest: MessageFns<LabelNodeRequest> = {
+  encode(message: LabelNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    globalThis.Object.entries(message.set).forEach(([key, value]: [string, string]) => {
+      LabelNodeRequest_SetEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    for (const v of message.unset) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LabelNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLabelNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = LabelNodeRequest_SetEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.set[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unset.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LabelNodeRequest>): LabelNodeRequest {
+    return LabelNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LabelNodeRequest>): LabelNodeRequest {
+    const message = createBaseLabelNodeRequest();
+    message.name = object.name ?? "";
+    message.set = (globalThis.Object.entries(object.set ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.unset = object.unset?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseLabelNodeRequest_SetEntry(): LabelNodeRequest_SetEntry {
+  return { key: "", value: "" };
+}
+
+export const LabelNodeRequest_SetEntry: MessageFns<LabelNodeRequest_SetEntry> = {
+  encode(message: LabelNodeRequest_SetEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LabelNodeRequest_SetEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLabelNodeRequest_SetEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LabelNodeRequest_SetEntry>): LabelNodeRequest_SetEntry {
+    return LabelNodeRequest_SetEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LabelNodeRequest_SetEntry>): LabelNodeRequest_SetEntry {
+    const message = createBaseLabelNodeRequest_SetEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLabelNodeResponse(): LabelNodeResponse {
+  return { node: undefined };
+}
+
+export const LabelNodeResponse: MessageFns<LabelNodeResponse> = {
+  encode(message: LabelNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      NodeView.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LabelNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLabelNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = NodeView.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LabelNodeResponse>): LabelNodeResponse {
+    return LabelNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LabelNodeResponse>): LabelNodeResponse {
+    const message = createBaseLabelNodeResponse();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeView.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
+function createBaseRemoveNodeRequest(): RemoveNodeRequest {
+  return { name: "", force: false };
+}
+
+export const RemoveNodeRequest: MessageFns<RemoveNodeRequest> = {
+  encode(message: RemoveNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveNodeRequest>): RemoveNodeRequest {
+    return RemoveNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveNodeRequest>): RemoveNodeRequest {
+    const message = createBaseRemoveNodeRequest();
+    message.name = object.name ?? "";
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseRemoveNodeResponse(): RemoveNodeResponse {
+  return {};
+}
+
+export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
+  encode(_: RemoveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveNodeResponse>): RemoveNodeResponse {
+    return RemoveNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RemoveNodeResponse>): RemoveNodeResponse {
+    const message = createBaseRemoveNodeResponse();
+    return message;
+  },
+};
 
 function createBaseInfoRequest(): InfoRequest {
   return {};
@@ -810,6 +2476,8 @@ function createBaseServiceView(): ServiceView {
     note: "",
     createdAt: 0,
     networking: undefined,
+    update: undefined,
+    job: undefined,
   };
 }
 
@@ -862,6 +2530,12 @@ export const ServiceView: MessageFns<ServiceView> = {
     }
     if (message.networking !== undefined) {
       Networking.encode(message.networking, writer.uint32(322).fork()).join();
+    }
+    if (message.update !== undefined) {
+      UpdateView.encode(message.update, writer.uint32(882).fork()).join();
+    }
+    if (message.job !== undefined) {
+      JobView.encode(message.job, writer.uint32(890).fork()).join();
     }
     return writer;
   },
@@ -1007,6 +2681,22 @@ export const ServiceView: MessageFns<ServiceView> = {
             message.networking = Networking.decode(reader, reader.uint32());
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.update = UpdateView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 111: {
+            if (tag !== 890) {
+              break;
+            }
+
+            message.job = JobView.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1042,6 +2732,10 @@ export const ServiceView: MessageFns<ServiceView> = {
     message.networking = (object.networking !== undefined && object.networking !== null)
       ? Networking.fromPartial(object.networking)
       : undefined;
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdateView.fromPartial(object.update)
+      : undefined;
+    message.job = (object.job !== undefined && object.job !== null) ? JobView.fromPartial(object.job) : undefined;
     return message;
   },
 };
@@ -1060,6 +2754,7 @@ function createBaseTaskView(): TaskView {
     image: "",
     revision: 0,
     createdAt: 0,
+    run: undefined,
   };
 }
 
@@ -1100,6 +2795,9 @@ export const TaskView: MessageFns<TaskView> = {
     }
     if (message.createdAt !== 0) {
       writer.uint32(96).uint64(message.createdAt);
+    }
+    if (message.run !== undefined) {
+      writer.uint32(880).uint32(message.run);
     }
     return writer;
   },
@@ -1213,6 +2911,14 @@ export const TaskView: MessageFns<TaskView> = {
             message.createdAt = longToNumber(reader.uint64());
             continue;
           }
+          case 110: {
+            if (tag !== 880) {
+              break;
+            }
+
+            message.run = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1244,6 +2950,7 @@ export const TaskView: MessageFns<TaskView> = {
     message.image = object.image ?? "";
     message.revision = object.revision ?? 0;
     message.createdAt = object.createdAt ?? 0;
+    message.run = object.run ?? undefined;
     return message;
   },
 };
@@ -3053,6 +4760,71 @@ export const ControlService = {
     responseSerialize: (value: LoadImageResponse): Buffer => Buffer.from(LoadImageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LoadImageResponse => LoadImageResponse.decode(value),
   },
+  /** The spec and images of an earlier revision become what is asked for. */
+  rollback: {
+    path: "/gantry.v1.Control/Rollback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackRequest): Buffer => Buffer.from(RollbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackRequest => RollbackRequest.decode(value),
+    responseSerialize: (value: RollbackResponse): Buffer => Buffer.from(RollbackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RollbackResponse => RollbackResponse.decode(value),
+  },
+  /** Every task is replaced as in an update. */
+  restart: {
+    path: "/gantry.v1.Control/Restart" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestartRequest): Buffer => Buffer.from(RestartRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestartRequest => RestartRequest.decode(value),
+    responseSerialize: (value: RestartResponse): Buffer => Buffer.from(RestartResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestartResponse => RestartResponse.decode(value),
+  },
+  hold: {
+    path: "/gantry.v1.Control/Hold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HoldRequest): Buffer => Buffer.from(HoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HoldRequest => HoldRequest.decode(value),
+    responseSerialize: (value: HoldResponse): Buffer => Buffer.from(HoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HoldResponse => HoldResponse.decode(value),
+  },
+  history: {
+    path: "/gantry.v1.Control/History" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HistoryRequest): Buffer => Buffer.from(HistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HistoryRequest => HistoryRequest.decode(value),
+    responseSerialize: (value: HistoryResponse): Buffer => Buffer.from(HistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HistoryResponse => HistoryResponse.decode(value),
+  },
+  setNode: {
+    path: "/gantry.v1.Control/SetNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetNodeRequest): Buffer => Buffer.from(SetNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetNodeRequest => SetNodeRequest.decode(value),
+    responseSerialize: (value: SetNodeResponse): Buffer => Buffer.from(SetNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetNodeResponse => SetNodeResponse.decode(value),
+  },
+  labelNode: {
+    path: "/gantry.v1.Control/LabelNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LabelNodeRequest): Buffer => Buffer.from(LabelNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LabelNodeRequest => LabelNodeRequest.decode(value),
+    responseSerialize: (value: LabelNodeResponse): Buffer => Buffer.from(LabelNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LabelNodeResponse => LabelNodeResponse.decode(value),
+  },
+  removeNode: {
+    path: "/gantry.v1.Control/RemoveNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveNodeRequest): Buffer => Buffer.from(RemoveNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveNodeRequest => RemoveNodeRequest.decode(value),
+    responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
+  },
   listImages: {
     path: "/gantry.v1.Control/ListImages" as const,
     requestStream: false as const,
@@ -3082,6 +4854,15 @@ export interface ControlServer extends UntypedServiceImplementation {
   usage: handleUnaryCall<UsageRequest, UsageResponse>;
   /** An OCI or docker archive: first message names it, the others carry its bytes. */
   loadImage: handleClientStreamingCall<LoadImageRequest, LoadImageResponse>;
+  /** The spec and images of an earlier revision become what is asked for. */
+  rollback: handleUnaryCall<RollbackRequest, RollbackResponse>;
+  /** Every task is replaced as in an update. */
+  restart: handleUnaryCall<RestartRequest, RestartResponse>;
+  hold: handleUnaryCall<HoldRequest, HoldResponse>;
+  history: handleUnaryCall<HistoryRequest, HistoryResponse>;
+  setNode: handleUnaryCall<SetNodeRequest, SetNodeResponse>;
+  labelNode: handleUnaryCall<LabelNodeRequest, LabelNodeResponse>;
+  removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
   listImages: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
 }
 
@@ -3233,6 +5014,110 @@ export interface ControlClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LoadImageResponse) => void,
   ): ClientWritableStream<LoadImageRequest>;
+  /** The spec and images of an earlier revision become what is asked for. */
+  rollback(
+    request: RollbackRequest,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  /** Every task is replaced as in an update. */
+  restart(
+    request: RestartRequest,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
+  ): ClientUnaryCall;
+  restart(
+    request: RestartRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
+  ): ClientUnaryCall;
+  restart(
+    request: RestartRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
+  ): ClientUnaryCall;
+  hold(request: HoldRequest, callback: (error: ServiceError | null, response: HoldResponse) => void): ClientUnaryCall;
+  hold(
+    request: HoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HoldResponse) => void,
+  ): ClientUnaryCall;
+  hold(
+    request: HoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HoldResponse) => void,
+  ): ClientUnaryCall;
+  history(
+    request: HistoryRequest,
+    callback: (error: ServiceError | null, response: HistoryResponse) => void,
+  ): ClientUnaryCall;
+  history(
+    request: HistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HistoryResponse) => void,
+  ): ClientUnaryCall;
+  history(
+    request: HistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HistoryResponse) => void,
+  ): ClientUnaryCall;
+  setNode(
+    request: SetNodeRequest,
+    callback: (error: ServiceError | null, response: SetNodeResponse) => void,
+  ): ClientUnaryCall;
+  setNode(
+    request: SetNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetNodeResponse) => void,
+  ): ClientUnaryCall;
+  setNode(
+    request: SetNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetNodeResponse) => void,
+  ): ClientUnaryCall;
+  labelNode(
+    request: LabelNodeRequest,
+    callback: (error: ServiceError | null, response: LabelNodeResponse) => void,
+  ): ClientUnaryCall;
+  labelNode(
+    request: LabelNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LabelNodeResponse) => void,
+  ): ClientUnaryCall;
+  labelNode(
+    request: LabelNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LabelNodeResponse) => void,
+  ): ClientUnaryCall;
+  removeNode(
+    request: RemoveNodeRequest,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  removeNode(
+    request: RemoveNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  removeNode(
+    request: RemoveNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
   listImages(
     request: ListImagesRequest,
     callback: (error: ServiceError | null, response: ListImagesResponse) => void,

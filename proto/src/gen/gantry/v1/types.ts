@@ -106,12 +106,59 @@ export interface ServiceSpec {
   constraints: string[];
   labels: { [key: string]: string };
   /** absent: the stack's default network */
-  networking?: Networking | undefined;
+  networking?:
+    | Networking
+    | undefined;
+  /** absent: the default */
+  update: UpdatePolicy | undefined;
+  rollback:
+    | UpdatePolicy
+    | undefined;
+  /** absent: tasks stay up */
+  job: Job | undefined;
+  dependsOn: Dependency[];
+  /** "prefer-one" | "prefer-available" */
+  availability?: string | undefined;
 }
 
 export interface ServiceSpec_LabelsEntry {
   key: string;
   value: string;
+}
+
+export interface UpdatePolicy {
+  /** 0: all at once */
+  parallelism: number;
+  delayMs: number;
+  /** "auto" | "start-first" | "stop-first" */
+  order: string;
+  monitorMs: number;
+  maxFailureRatio: number;
+  /** "rollback" | "pause" | "continue" */
+  failureAction: string;
+  deadlineMs: number;
+}
+
+export interface Job {
+  /** 0: all at once */
+  parallelism: number;
+  retries: number;
+  deadlineMs?: number | undefined;
+  ttlMs?: number | undefined;
+  schedule?: string | undefined;
+  timeZone: string;
+  /** "skip" | "queue" | "replace" */
+  overlap: string;
+  /** "run-once" | "skip" */
+  missed: string;
+  group?: string | undefined;
+}
+
+export interface Dependency {
+  service: string;
+  /** "service_started" | "service_healthy" | "service_completed_successfully" */
+  condition: string;
+  required: boolean;
 }
 
 export interface Image {
@@ -1265,6 +1312,11 @@ function createBaseServiceSpec(): ServiceSpec {
     constraints: [],
     labels: {},
     networking: undefined,
+    update: undefined,
+    rollback: undefined,
+    job: undefined,
+    dependsOn: [],
+    availability: undefined,
   };
 }
 
@@ -1301,6 +1353,21 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     });
     if (message.networking !== undefined) {
       Networking.encode(message.networking, writer.uint32(322).fork()).join();
+    }
+    if (message.update !== undefined) {
+      UpdatePolicy.encode(message.update, writer.uint32(882).fork()).join();
+    }
+    if (message.rollback !== undefined) {
+      UpdatePolicy.encode(message.rollback, writer.uint32(890).fork()).join();
+    }
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(898).fork()).join();
+    }
+    for (const v of message.dependsOn) {
+      Dependency.encode(v!, writer.uint32(906).fork()).join();
+    }
+    if (message.availability !== undefined) {
+      writer.uint32(914).string(message.availability);
     }
     return writer;
   },
@@ -1401,6 +1468,46 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             message.networking = Networking.decode(reader, reader.uint32());
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.update = UpdatePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 111: {
+            if (tag !== 890) {
+              break;
+            }
+
+            message.rollback = UpdatePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 112: {
+            if (tag !== 898) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 113: {
+            if (tag !== 906) {
+              break;
+            }
+
+            message.dependsOn.push(Dependency.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 114: {
+            if (tag !== 914) {
+              break;
+            }
+
+            message.availability = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1454,6 +1561,15 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     message.networking = (object.networking !== undefined && object.networking !== null)
       ? Networking.fromPartial(object.networking)
       : undefined;
+    message.update = (object.update !== undefined && object.update !== null)
+      ? UpdatePolicy.fromPartial(object.update)
+      : undefined;
+    message.rollback = (object.rollback !== undefined && object.rollback !== null)
+      ? UpdatePolicy.fromPartial(object.rollback)
+      : undefined;
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.dependsOn = object.dependsOn?.map((e) => Dependency.fromPartial(e)) || [];
+    message.availability = object.availability ?? undefined;
     return message;
   },
 };
@@ -1521,6 +1637,373 @@ export const ServiceSpec_LabelsEntry: MessageFns<ServiceSpec_LabelsEntry> = {
     const message = createBaseServiceSpec_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdatePolicy(): UpdatePolicy {
+  return { parallelism: 0, delayMs: 0, order: "", monitorMs: 0, maxFailureRatio: 0, failureAction: "", deadlineMs: 0 };
+}
+
+export const UpdatePolicy: MessageFns<UpdatePolicy> = {
+  encode(message: UpdatePolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parallelism !== 0) {
+      writer.uint32(8).uint32(message.parallelism);
+    }
+    if (message.delayMs !== 0) {
+      writer.uint32(16).uint64(message.delayMs);
+    }
+    if (message.order !== "") {
+      writer.uint32(26).string(message.order);
+    }
+    if (message.monitorMs !== 0) {
+      writer.uint32(32).uint64(message.monitorMs);
+    }
+    if (message.maxFailureRatio !== 0) {
+      writer.uint32(41).double(message.maxFailureRatio);
+    }
+    if (message.failureAction !== "") {
+      writer.uint32(50).string(message.failureAction);
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(56).uint64(message.deadlineMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.parallelism = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.delayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.monitorMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.maxFailureRatio = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.failureAction = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deadlineMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePolicy>): UpdatePolicy {
+    return UpdatePolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePolicy>): UpdatePolicy {
+    const message = createBaseUpdatePolicy();
+    message.parallelism = object.parallelism ?? 0;
+    message.delayMs = object.delayMs ?? 0;
+    message.order = object.order ?? "";
+    message.monitorMs = object.monitorMs ?? 0;
+    message.maxFailureRatio = object.maxFailureRatio ?? 0;
+    message.failureAction = object.failureAction ?? "";
+    message.deadlineMs = object.deadlineMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseJob(): Job {
+  return {
+    parallelism: 0,
+    retries: 0,
+    deadlineMs: undefined,
+    ttlMs: undefined,
+    schedule: undefined,
+    timeZone: "",
+    overlap: "",
+    missed: "",
+    group: undefined,
+  };
+}
+
+export const Job: MessageFns<Job> = {
+  encode(message: Job, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parallelism !== 0) {
+      writer.uint32(8).uint32(message.parallelism);
+    }
+    if (message.retries !== 0) {
+      writer.uint32(16).uint32(message.retries);
+    }
+    if (message.deadlineMs !== undefined) {
+      writer.uint32(24).uint64(message.deadlineMs);
+    }
+    if (message.ttlMs !== undefined) {
+      writer.uint32(32).uint64(message.ttlMs);
+    }
+    if (message.schedule !== undefined) {
+      writer.uint32(42).string(message.schedule);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(50).string(message.timeZone);
+    }
+    if (message.overlap !== "") {
+      writer.uint32(58).string(message.overlap);
+    }
+    if (message.missed !== "") {
+      writer.uint32(66).string(message.missed);
+    }
+    if (message.group !== undefined) {
+      writer.uint32(74).string(message.group);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Job {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJob();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.parallelism = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.retries = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.deadlineMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.overlap = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.missed = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Job>): Job {
+    return Job.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Job>): Job {
+    const message = createBaseJob();
+    message.parallelism = object.parallelism ?? 0;
+    message.retries = object.retries ?? 0;
+    message.deadlineMs = object.deadlineMs ?? undefined;
+    message.ttlMs = object.ttlMs ?? undefined;
+    message.schedule = object.schedule ?? undefined;
+    message.timeZone = object.timeZone ?? "";
+    message.overlap = object.overlap ?? "";
+    message.missed = object.missed ?? "";
+    message.group = object.group ?? undefined;
+    return message;
+  },
+};
+
+function createBaseDependency(): Dependency {
+  return { service: "", condition: "", required: false };
+}
+
+export const Dependency: MessageFns<Dependency> = {
+  encode(message: Dependency, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.condition !== "") {
+      writer.uint32(18).string(message.condition);
+    }
+    if (message.required !== false) {
+      writer.uint32(24).bool(message.required);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Dependency {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDependency();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.condition = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.required = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Dependency>): Dependency {
+    return Dependency.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Dependency>): Dependency {
+    const message = createBaseDependency();
+    message.service = object.service ?? "";
+    message.condition = object.condition ?? "";
+    message.required = object.required ?? false;
     return message;
   },
 };
