@@ -39,7 +39,7 @@ describe('updates', () => {
     const before = await idsOf();
     expect(before).toHaveLength(2);
     const { code, stderr } = await apply(web('two', 'entrypoint: ["/bin/sh", "-c", "exit 7"],'));
-    expect(stderr).toContain('rolled back to revision 1: revision 2 failed: web.1: exit code 7');
+    expect(stderr).toContain('rolled back to revision 1: revision 2 failed: web.1: ended with exit code 7');
     expect(code).toBe(4);
     expect(await idsOf()).toEqual(before);
   });
@@ -99,10 +99,8 @@ describe('hosts', () => {
 
 test('nothing is left', async () => {
   await cluster.ok('rm', 'shop');
-  await waitFor(
-    'an empty census',
-    async () => ((await cluster.leaks()).length === 0 ? true : undefined),
-    15_000,
-    200,
-  );
+  // The last hosts still clean up behind a service that is gone.
+  const empty = async () => ((await cluster.leaks()).length === 0 ? true : undefined);
+  await waitFor('an empty census', empty, 15_000, 200).catch(() => undefined);
+  expect(await cluster.leaks()).toEqual([]);
 });
