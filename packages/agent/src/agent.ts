@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
+import { follow } from '@gantry/kit/follow';
 import type { Logger } from '@gantry/kit/log';
 import { idFromBytes } from '@gantry/model/ids';
 import type { NodeDescription } from '@gantry/model/node';
@@ -18,7 +20,7 @@ import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
-import { gateway } from './network/plan/links.ts';
+import { gateway } from './network/plan/address-plan.ts';
 import { startNode } from './node.ts';
 import { readBootId } from './runtime/process.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
@@ -68,7 +70,13 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     insecureRegistries: config.insecureRegistries,
     arch: description.arch,
   });
-  const network = await createKernelNetwork({ ...base, ...pools, stateDir: config.stateDir });
+  const network = await createKernelNetwork({
+    ...base,
+    ...pools,
+    follow,
+    stateDir: config.stateDir,
+    guarded: config.controllers.map(hostOf).filter((host) => isIP(host) === 4),
+  });
   const names = startNames({ ...base, ...pools, address: gateway });
   const volumes = await createVolumes({
     ...base,
@@ -112,6 +120,10 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
       await Promise.all([network.close(), runtime.close(), names.close()]);
     },
   };
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
 }
 
 function connect(address: string): AgentGatewayClient {

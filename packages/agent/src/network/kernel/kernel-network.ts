@@ -2,38 +2,29 @@ import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
+import type { Follow } from '@gantry/kit/follow';
 import type { Logger } from '@gantry/kit/log';
 import type { PortSpec } from '@gantry/model/service';
-import { Leases, type Lease } from '../leases.ts';
+import { Leases } from '../leases.ts';
 import type { Attachment, Network, NetworkState } from '../network.ts';
-import { elementChanges, elementsOf, type Elements } from '../plan/elements.ts';
-import {
-  attachCommands,
-  containerAddresses,
-  insideCommands,
-  namesOf,
-  peerCommands,
-  removePeerCommands,
-  seedOf,
-  tunnel,
-  tunnelAddress,
-  tunnelCommands,
-  tunnelOverhead,
-} from '../plan/links.ts';
-import { ruleset, table, type RulesetConfig } from '../plan/ruleset.ts';
-import { bridgeBatch, ipBatch, nft } from './commands.ts';
+import type { Lease } from '../plan/address-book.ts';
+import { containerAddresses, namesOf, type Pools } from '../plan/address-plan.ts';
+import type { Local } from '../plan/locals.ts';
+import { ContainerLinks } from './container-links.ts';
+import { ForwardPolicy } from './forward-policy.ts';
+import { KernelHost } from './kernel-host.ts';
+import { Watch } from './watch.ts';
 
-export interface KernelNetworkDeps extends RulesetConfig {
+export interface KernelNetworkDeps extends Pools {
   readonly stateDir: string;
+  /** Addresses that containers must not reach: the controllers'. */
+  readonly guarded: readonly string[];
   /** Runs in this host's network namespace. */
   readonly exec: Exec;
+  readonly follow: Follow;
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** What others may have flushed or deleted is looked for this often, ms. */
-const verifyMs = 5_000;
-const noElements: Elements = new Map();
 
 /** Opens this host's network; nothing is touched before the first `configure`. */
 export async function createKernelNetwork(deps: KernelNetworkDeps): Promise<Network> {
@@ -45,27 +36,36 @@ export async function createKernelNetwork(deps: KernelNetworkDeps): Promise<Netw
 class KernelNetwork implements Network {
   readonly #deps: KernelNetworkDeps;
   readonly #leases: Leases;
+  readonly #containers: ContainerLinks;
+  readonly #firewalls: ForwardPolicy;
+  readonly #watch: Watch;
+  /** Containers whose links stand: only these are led to. */
+  readonly #plugged = new Set<string>();
   #state: NetworkState | undefined;
-  #mtu = 1_450;
-  /** What the kernel holds, as far as we know. */
-  #applied: { peers: NetworkState['peers']; elements: Elements } | undefined;
-  /** Changes of rules and peers are made one after another. */
+  #host: KernelHost | undefined;
+  /** Changes of links and rules are made one after another. */
   #queue: Promise<void> = Promise.resolve();
-  #cancelVerify: () => void = () => undefined;
-  #closed = false;
 
   constructor(deps: KernelNetworkDeps, leases: Leases) {
     this.#deps = deps;
     this.#leases = leases;
+    this.#containers = new ContainerLinks(deps.exec, deps.log);
+    this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
+    this.#watch = new Watch(deps, {
+      isOurs: (link) => /^g[vxw]/.test(link) && (!link.startsWith('gv') || this.#plugged.has(link.slice(2))),
+      stands: () => this.#host?.stands() ?? Promise.resolve(true),
+      look: () => this.#inTurn(() => this.#verify()),
+    });
   }
 
   configure(state: NetworkState): Promise<void> {
     return this.#inTurn(async () => {
       const before = this.#state;
       this.#state = state;
-      const rebuilt = !this.#applied || before?.subnet !== state.subnet || before.address !== state.address;
-      await (rebuilt ? this.#build(state) : this.#update(state));
-      this.#scheduleVerify();
+      if (!this.#host || before?.subnet !== state.subnet || before.address !== state.address)
+        await this.#build(state);
+      else await this.#host.update(state, this.#locals());
+      this.#watch.start();
     });
   }
 
@@ -75,16 +75,17 @@ class KernelNetwork implements Network {
       throw new GantryError('unreachable', 'this host has no addresses yet: it waits for the controller');
     const known = this.#leases.get(containerId);
     const lease = await this.#leases.take(containerId, containerAddresses(state.subnet), hostPorts);
-    if (!known || !(await this.#isAttached(lease))) await this.#plug(lease);
-    await this.#syncElements();
+    if (!known || !(await this.#containers.stands(lease))) await this.#containers.plug(lease, this.#mtu());
+    this.#plugged.add(containerId);
+    await this.#sync();
     return attachmentOf(lease);
   }
 
   async detach(containerId: string): Promise<void> {
-    const { netns, link } = namesOf(containerId);
-    await ipBatch(this.#deps.exec, [`link del ${link}`, `netns del ${netns}`], { force: true });
+    this.#plugged.delete(containerId);
+    await this.#containers.unplug(containerId);
     await this.#leases.release(containerId);
-    await this.#syncElements();
+    await this.#sync();
   }
 
   attached(): Promise<readonly Attachment[]> {
@@ -94,164 +95,76 @@ class KernelNetwork implements Network {
   async teardown(): Promise<void> {
     await this.close();
     for (const { containerId } of this.#leases.all()) await this.detach(containerId);
-    await ipBatch(this.#deps.exec, [`link del ${tunnel.device}`], { force: true });
-    await nft(this.#deps.exec, `table ${table}\ndelete table ${table}\n`);
-    await ipBatch(this.#deps.exec, [`route del ${this.#deps.vipPool} dev lo`], { force: true });
-    this.#applied = undefined;
-    this.#state = undefined;
+    await this.#inTurn(async () => {
+      await this.#firewalls.close();
+      await this.#host?.remove();
+      this.#host = undefined;
+      this.#state = undefined;
+    });
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelVerify();
+    await this.#watch.close();
     await this.#queue;
   }
 
   /** Everything from nothing, or from whatever an earlier agent left: containers stay connected meanwhile. */
   async #build(state: NetworkState): Promise<void> {
-    const { exec } = this.#deps;
-    this.#mtu = (await this.#uplinkMtu(state.address)) - tunnelOverhead;
-    await exec(['sysctl', '-q', '-w', ...settings]);
-    if (!(await this.#hasTunnel(state))) {
-      await ipBatch(exec, [`link del ${tunnel.device}`], { force: true });
-      await ipBatch(exec, tunnelCommands(state.subnet, state.address, this.#mtu));
-    }
-    await exec(['sysctl', '-q', '-w', `net.ipv4.conf.${tunnel.device}.rp_filter=0`]);
-    // A way for the host's own connections to virtual addresses, until the rules turn them.
-    await ipBatch(exec, [`route replace ${this.#deps.vipPool} dev lo src ${state.address}`]);
-    await this.#setPeers([], state.peers);
-    const elements = this.#wantedElements(state);
-    await nft(exec, `${ruleset(this.#deps)}${lines(elementChanges(noElements, elements))}`);
-    this.#applied = { peers: state.peers, elements };
+    const host = new KernelHost(this.#deps, state);
+    await host.prepare();
+    this.#plugged.clear();
     for (const lease of this.#leases.all()) {
-      if (!(await this.#isAttached(lease)))
-        this.#deps.log.warn('a container lost its link', { task: lease.containerId });
+      if (await this.#containers.stands(lease)) this.#plugged.add(lease.containerId);
+      else this.#deps.log.info('a container has no link', { task: lease.containerId });
     }
+    await host.build(state, this.#locals());
+    await this.#firewalls.open();
+    this.#host = host;
   }
 
-  async #update(state: NetworkState): Promise<void> {
-    if (!this.#applied) return;
-    await this.#setPeers(this.#applied.peers, state.peers);
-    this.#applied = { ...this.#applied, peers: state.peers };
-    await this.#setElements(this.#wantedElements(state));
-  }
-
-  async #setPeers(before: NetworkState['peers'], after: NetworkState['peers']): Promise<void> {
-    const key = (peer: NetworkState['peers'][number]): string => `${peer.subnet} ${peer.address}`;
-    const [old, wanted] = [new Set(before.map(key)), new Set(after.map(key))];
-    const gone = before.filter((peer) => !wanted.has(key(peer))).map(removePeerCommands);
-    const fresh = after.filter((peer) => !old.has(key(peer))).map(peerCommands);
-    const { exec } = this.#deps;
-    await bridgeBatch(
-      exec,
-      gone.flatMap(({ bridge }) => bridge),
-      true,
-    );
-    await ipBatch(
-      exec,
-      gone.flatMap(({ ip }) => ip),
-      { force: true },
-    );
-    await bridgeBatch(
-      exec,
-      fresh.flatMap(({ bridge }) => bridge),
-    );
-    await ipBatch(
-      exec,
-      fresh.flatMap(({ ip }) => ip),
-    );
-  }
-
-  #wantedElements(state: NetworkState): Elements {
-    return elementsOf(state.endpoints, this.#leases.all().map(attachmentOf), seedOf(state.subnet));
-  }
-
-  #syncElements(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#state && this.#applied) await this.#setElements(this.#wantedElements(this.#state));
-    });
-  }
-
-  async #setElements(elements: Elements): Promise<void> {
-    if (!this.#applied) return;
-    const changes = elementChanges(this.#applied.elements, elements);
-    if (changes.length === 0) return;
-    try {
-      await nft(this.#deps.exec, lines(changes));
-      this.#applied = { ...this.#applied, elements };
-    } catch (error) {
-      // The table is not what we thought: somebody else changed it. Build it anew, in one transaction.
-      this.#deps.log.warn('the rules were changed by others, building them anew', { error: String(error) });
-      await nft(this.#deps.exec, `${ruleset(this.#deps)}${lines(elementChanges(noElements, elements))}`);
-      this.#applied = { ...this.#applied, elements };
+  /** Looks at what is there, and makes again what others took. */
+  async #verify(): Promise<void> {
+    const [state, host] = [this.#state, this.#host];
+    if (!state || !host) return;
+    const missing = await host.repair(state, this.#locals());
+    for (const lease of this.#leases.all()) {
+      const { link } = namesOf(lease.containerId);
+      if (!this.#plugged.has(lease.containerId) || host.linksUp.has(link)) continue;
+      await this.#replug(lease, host.mtu);
+      missing.push(link);
     }
+    if (missing.length > 0) this.#deps.log.warn('others removed parts of the network: repaired', { missing });
+    await this.#firewalls.open();
   }
 
-  async #plug(lease: Lease): Promise<void> {
-    const { exec } = this.#deps;
-    const { netns, link } = namesOf(lease.containerId);
-    try {
-      await ipBatch(exec, attachCommands(lease.containerId, lease.address, this.#mtu));
-    } catch (error) {
-      // Half made by an agent that died: away with it, and once more.
-      this.#deps.log.debug('making a link anew', { task: lease.containerId, error: String(error) });
-      await ipBatch(exec, [`link del ${link}`, `netns del ${netns}`], { force: true });
-      await ipBatch(exec, attachCommands(lease.containerId, lease.address, this.#mtu));
-    }
-    await ipBatch(exec, insideCommands(lease.address), { netns });
-  }
-
-  async #isAttached({ containerId, address }: Lease): Promise<boolean> {
-    const { netns, link } = namesOf(containerId);
-    const [route, inside] = await Promise.all([
-      this.#deps.exec(['ip', 'route', 'show', `${address}/32`]),
-      this.#deps.exec(['ip', '-netns', netns, 'route', 'show', 'default']),
-    ]);
-    return route.stdout.includes(`dev ${link}`) && inside.stdout.includes('dev eth0');
-  }
-
-  async #hasTunnel(state: NetworkState): Promise<boolean> {
-    const { stdout } = await this.#deps.exec(['ip', '-d', '-o', 'link', 'show', tunnel.device]);
-    if (!stdout.includes(` local ${state.address} `) || !stdout.includes('UP')) return false;
-    const address = await this.#deps.exec(['ip', '-o', '-4', 'addr', 'show', 'dev', tunnel.device]);
-    return address.stdout.includes(` ${tunnelAddress(state.subnet)}/32 `);
-  }
-
-  async #uplinkMtu(address: string): Promise<number> {
-    const { stdout } = await this.#deps.exec(['ip', '-o', 'addr', 'show', 'to', `${address}/32`]);
-    const device = /^\d+: (\S+)/.exec(stdout)?.[1];
-    const link =
-      device === undefined ? '' : (await this.#deps.exec(['ip', '-o', 'link', 'show', device])).stdout;
-    return Number(/ mtu (\d+) /.exec(link)?.[1] ?? 1_500);
-  }
-
-  #scheduleVerify(): void {
-    this.#cancelVerify();
-    if (this.#closed) return;
-    this.#cancelVerify = this.#deps.clock.after(verifyMs, () => {
-      this.#inTurn(() => this.#verify()).catch((error: unknown) => {
-        this.#deps.log.error('the network could not be repaired', { error: String(error) });
+  async #replug(lease: Lease, mtu: number): Promise<void> {
+    await this.#containers.replug(lease, mtu).catch((error: unknown) => {
+      this.#deps.log.error('a container cannot get its link back', {
+        task: lease.containerId,
+        error: String(error),
       });
     });
   }
 
-  /** The kernel tells of deleted links and flushed tables only to who listens on netlink; a look is cheap. */
-  async #verify(): Promise<void> {
-    const { exec, log } = this.#deps;
-    const state = this.#state;
-    if (!state || this.#closed) return;
-    try {
-      const [tables, routes] = await Promise.all([
-        exec(['nft', 'list', 'tables']),
-        exec(['ip', 'route', 'show', 'dev', tunnel.device]),
-      ]);
-      const peersThere = state.peers.every(({ subnet }) => routes.stdout.includes(`${subnet} via`));
-      if (tables.stdout.includes(`table ${table}`) && peersThere && (await this.#hasTunnel(state))) return;
-      log.warn('rules, routes or the tunnel were removed by others, repairing');
-      await this.#build(state);
-    } finally {
-      this.#scheduleVerify();
-    }
+  #sync(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#state && this.#host) await this.#host.update(this.#state, this.#locals());
+    });
+  }
+
+  #locals(): readonly Local[] {
+    const tasks = new Map((this.#state?.tasks ?? []).map((task) => [task.taskId, task]));
+    return this.#leases
+      .all()
+      .filter(({ containerId }) => this.#plugged.has(containerId))
+      .map((lease) => {
+        const task = tasks.get(lease.containerId);
+        return { attachment: attachmentOf(lease), ...(task && { task }) };
+      });
+  }
+
+  #mtu(): number {
+    return this.#host?.mtu ?? 1_450;
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -261,17 +174,6 @@ class KernelNetwork implements Network {
   }
 }
 
-/** Packets of others are passed on; a strict reverse-path check would drop routed containers' answers. */
-const settings = [
-  'net.ipv4.ip_forward=1',
-  'net.ipv4.conf.all.rp_filter=0',
-  'net.ipv4.conf.default.rp_filter=0',
-];
-
 function attachmentOf({ containerId, address, hostPorts }: Lease): Attachment {
   return { containerId, address, netns: `/run/netns/${namesOf(containerId).netns}`, hostPorts };
-}
-
-function lines(commands: readonly string[]): string {
-  return commands.map((command) => `${command}\n`).join('');
 }

@@ -1,70 +1,64 @@
-import type { EndpointAssignment } from '@gantry/model/assignment';
-import type { Attachment } from '../network.ts';
-import { buckets, table, type ElementName } from './ruleset.ts';
+import { table } from './ruleset.ts';
 
 /** Elements of the table's maps and sets: per name, key → value (empty in a set). */
-export type Elements = ReadonlyMap<ElementName, ReadonlyMap<string, string>>;
+export type Elements = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-/** What should stand in the table for these services and the containers of this host. */
-export function elementsOf(
-  endpoints: readonly EndpointAssignment[],
-  attachments: readonly Attachment[],
-  seed: number,
-): Elements {
-  const elements = new Map<ElementName, Map<string, string>>();
-  const put = (name: ElementName, key: string, value: string): void => {
-    const map = elements.get(name) ?? new Map<string, string>();
-    map.set(key, value);
-    elements.set(name, map);
-  };
-  for (const endpoint of endpoints) putEndpoint(put, endpoint, seed);
-  for (const attachment of attachments) putAttachment(put, attachment);
-  return elements;
+export const noElements: Elements = new Map();
+
+/** Collects elements under their names. */
+export class ElementList {
+  readonly elements = new Map<string, Map<string, string>>();
+
+  put(name: string, key: string, value = ''): void {
+    const known = this.elements.get(name);
+    if (known) known.set(key, value);
+    else this.elements.set(name, new Map([[key, value]]));
+  }
 }
 
-type Put = (name: ElementName, key: string, value: string) => void;
+/** Elements to take out and to put in, gathered over many owners, as nft's words. */
+export class ElementChanges {
+  readonly #remove = new Map<string, string[]>();
+  readonly #add = new Map<string, string[]>();
 
-/** With more backends than buckets each host takes others of them, by its seed, so that all get their share. */
-function putEndpoint(put: Put, { vip, ports, backends }: EndpointAssignment, seed: number): void {
-  if (backends.length === 0) return;
-  for (let bucket = 0; bucket < buckets; bucket++) {
-    const backend = backends[(bucket + seed * buckets) % backends.length];
-    if (!backend) continue;
-    put('vips', `${vip} . ${bucket}`, backend.address);
-    for (const { protocol, published, target } of ports) {
-      if (published > 0)
-        put(`ingress_${protocol}`, `${published} . ${bucket}`, `${backend.address} . ${target}`);
+  /** Notes what leads from one set of an owner's elements to the next. */
+  note(before: Elements, after: Elements): void {
+    for (const [name, old] of before) {
+      const wanted = after.get(name);
+      for (const [key, value] of old) if (wanted?.get(key) !== value) into(this.#remove, name, key);
+    }
+    for (const [name, wanted] of after) {
+      const old = before.get(name);
+      for (const [key, value] of wanted) {
+        if (old?.get(key) !== value) into(this.#add, name, value === '' ? key : `${key} : ${value}`);
+      }
     }
   }
-}
 
-function putAttachment(put: Put, { address, hostPorts }: Attachment): void {
-  put('hairpin', `${address} . ${address}`, '');
-  for (const { protocol, published, target } of hostPorts) {
-    put(`host_${protocol}`, String(published), `${address} . ${target}`);
+  /** `gone`: sets that are deleted as a whole. */
+  removals(gone: ReadonlySet<string>): readonly string[] {
+    return lines('delete', new Map([...this.#remove].filter(([name]) => !gone.has(name))));
+  }
+
+  additions(): readonly string[] {
+    return lines('add', this.#add);
   }
 }
 
-/** The nft commands that lead from one set of elements to the other; nothing else of the table is touched. */
-export function elementChanges(before: Elements, after: Elements): readonly string[] {
-  const names = new Set([...before.keys(), ...after.keys()]);
-  const [removals, additions]: [string[], string[]] = [[], []];
-  for (const name of names) {
-    const [old, wanted] = [before.get(name) ?? none, after.get(name) ?? none];
-    const gone = [...old].filter(([key, value]) => wanted.get(key) !== value).map(([key]) => key);
-    const fresh = [...wanted].filter(([key, value]) => old.get(key) !== value);
-    removals.push(...inBatches(gone).map((keys) => `delete element ${table} ${name} { ${keys.join(', ')} }`));
-    const words = fresh.map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
-    additions.push(...inBatches(words).map((some) => `add element ${table} ${name} { ${some.join(', ')} }`));
-  }
-  return [...removals, ...additions];
+function into(map: Map<string, string[]>, name: string, word: string): void {
+  const words = map.get(name);
+  if (words) words.push(word);
+  else map.set(name, [word]);
 }
 
-const none: ReadonlyMap<string, string> = new Map();
+/** A command may be long, but not endless. */
+const perCommand = 1_000;
 
-/** A command line may be long, but not endless. */
-function inBatches(items: readonly string[], size = 1_000): readonly (readonly string[])[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
+function lines(verb: 'add' | 'delete', elements: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  return [...elements].flatMap(([name, words]) =>
+    Array.from({ length: Math.ceil(words.length / perCommand) }, (_, index) => {
+      const some = words.slice(index * perCommand, (index + 1) * perCommand);
+      return `${verb} element ${table} ${name} { ${some.join(', ')} }`;
+    }),
   );
 }

@@ -1,77 +1,191 @@
-/** What the ruleset needs to know of the cluster's address plan. */
-export interface RulesetConfig {
-  /** All containers of all hosts, e.g. `10.210.0.0/16`. */
-  readonly containerPool: string;
-  /** All virtual addresses, e.g. `10.211.0.0/16`. */
-  readonly vipPool: string;
+import { gateway, marks, tunnel, tunnelAddress, type Pools } from './address-plan.ts';
+import { slotChains } from './slots.ts';
+
+/** What the fixed part of a host's ruleset follows from. */
+export interface RulesetConfig extends Pools {
+  readonly subnet: string;
+  /** The only device that tunnel packets may come and go by; absent: any. */
+  readonly tunnelOnly?: string;
 }
 
 /** Our table; in the node's own network namespace. */
 export const table = 'inet gantry';
 
-/** Buckets that a new connection is thrown into; each leads to one backend. Constant cost at any number of services. */
-export const buckets = 16;
-
 /** The maps and sets of the table, with their types; their elements are changed one by one (`elements.ts`). */
 const containers = {
-  vips: 'map vips { type ipv4_addr . mark : ipv4_addr; }',
-  ingress_tcp: 'map ingress_tcp { type inet_service . mark : ipv4_addr . inet_service; }',
-  ingress_udp: 'map ingress_udp { type inet_service . mark : ipv4_addr . inet_service; }',
-  host_tcp: 'map host_tcp { type inet_service : ipv4_addr . inet_service; }',
-  host_udp: 'map host_udp { type inet_service : ipv4_addr . inet_service; }',
+  /** Virtual address → how many slots it has; address and slot → container. */
+  vip_size: 'map vip_size { type ipv4_addr : mark; }',
+  vip_slot: 'map vip_slot { type ipv4_addr . mark : ipv4_addr; }',
+  /** The same for published ports: on every address of the host, or on one. */
+  port_size: 'map port_size { type inet_proto . inet_service : mark; }',
+  port_slot: 'map port_slot { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }',
+  bound_size: 'map bound_size { type ipv4_addr . inet_proto . inet_service : mark; }',
+  bound_slot:
+    'map bound_slot { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }',
   hairpin: 'set hairpin { type ipv4_addr . ipv4_addr; }',
+  /** Containers of this host: the one link that each address may come from. */
+  own: 'set own { type ipv4_addr . ifname; }',
+  /** Containers of this host without a way to the outside. */
+  inward: 'set inward { type ipv4_addr; }',
+  /** Container of this host → the chain of its networks, for what it asks and for what it hears. */
+  ask: 'map ask { type ipv4_addr : verdict; }',
+  hear: 'map hear { type ipv4_addr : verdict; }',
+  peer_mark: 'map peer_mark { type ether_addr : mark; }',
+  peer_zone: 'map peer_zone { typeof ether saddr : ct zone; }',
+  /** Peers: their outer addresses, addresses in the network, and containers' addresses that must not be marked. */
+  peer_outer: 'set peer_outer { type ipv4_addr; }',
+  peer_host: 'set peer_host { type ipv4_addr; }',
+  peer_plain: 'set peer_plain { type ipv4_addr; flags interval; }',
+  /** Addresses of hosts and controllers: closed to containers, but for published ports. */
+  guarded: 'set guarded { type ipv4_addr; }',
 } as const;
 
 export type ElementName = keyof typeof containers;
 
-/**
- * The table without elements, replacing whatever stands under its name, in one transaction.
- *
- * A connection to a virtual address or published port is thrown into a bucket (mark) and sent to the backend there.
- * What still goes to a virtual address afterwards has no backend, and is refused at once. Source addresses are kept, but
- * where the answer would not come back: to other hosts (`gx`), to itself (hairpin), to the outside world.
- */
-export function ruleset({ containerPool, vipPool }: RulesetConfig): string {
-  return `table ${table}
-delete table ${table}
-table ${table} {
-  ${Object.values(containers).join('\n  ')}
-  chain balance {
-    ip daddr ${vipPool} meta mark set numgen random mod ${buckets} dnat ip to ip daddr . meta mark map @vips
-    fib daddr type != local return
-    ip daddr 127.0.0.0/8 return
-    dnat ip to tcp dport map @host_tcp
-    dnat ip to udp dport map @host_udp
-    meta mark set numgen random mod ${buckets}
-    dnat ip to tcp dport . meta mark map @ingress_tcp
-    dnat ip to udp dport . meta mark map @ingress_udp
-  }
-  chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;
-    jump balance
-  }
-  chain output {
-    type nat hook output priority -100; policy accept;
-    jump balance
-  }
-  chain refuse {
-    ip daddr ${vipPool} meta l4proto tcp reject with tcp reset
-    ip daddr ${vipPool} reject with icmp port-unreachable
-  }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    jump refuse
-  }
-  chain out {
-    type filter hook output priority filter; policy accept;
-    jump refuse
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr . ip daddr @hairpin masquerade
-    ip saddr ${containerPool} ip daddr != ${containerPool} masquerade
-    ip saddr != ${containerPool} oifname "gx" masquerade
-  }
+/** The table without elements, replacing whatever stands under its name, in one transaction with what follows. */
+export function ruleset(config: RulesetConfig): string {
+  const chains = [
+    ...slotChains(),
+    ...arrival(config),
+    ...balancing(config),
+    ...filtering(config),
+    ...sources(config),
+  ];
+  return [
+    `table ${table}`,
+    `delete table ${table}`,
+    `table ${table} {`,
+    ...Object.values(containers).map((text) => `  ${text}`),
+    ...chains.map((text) => `  ${text}`),
+    '}',
+    '',
+  ].join('\n');
 }
-`;
+
+function chain(name: string, ...lines: readonly string[]): string {
+  return [`chain ${name} {`, ...lines.map((line) => `    ${line}`), '  }'].join('\n');
+}
+
+function hook(name: string, where: string, ...lines: readonly string[]): string {
+  return chain(name, `type ${where}; policy accept;`, ...lines);
+}
+
+/**
+ * Before anything is decided: lies are dropped, and what a client asked at another host is told apart by the MAC of that
+ * host's tunnel. Its mark leads the answers back. Its zone keeps two connections of one client apart that came in by two
+ * hosts with one source port; if they meet at one container, the second gets another source port, by postrouting's NAT.
+ */
+function arrival({ containerPool, subnet, tunnelOnly }: RulesetConfig): readonly string[] {
+  const { device } = tunnel;
+  const isPeer = `ct mark & ${hex(marks.mask)} == ${hex(marks.peer)}`;
+  const ours = [device, 'lo', ...(tunnelOnly === undefined ? [] : [tunnelOnly])]
+    .map((name) => `"${name}"`)
+    .join(', ');
+  const isSlot = `meta mark & ${hex(marks.mask)} == ${hex(marks.slot)}`;
+  return [
+    hook('zones', 'filter hook prerouting priority raw',
+      `iifname "${device}" ip saddr != ${containerPool} ct original zone set ether saddr map @peer_zone`),
+    chain('from_link',
+      'meta nfproto ipv6 drop',
+      'ip saddr . iifname != @own drop',
+      `ct direction reply ${isPeer} meta mark set ct mark`),
+    hook('arrival', 'filter hook prerouting priority mangle',
+      'iifname "gv*" jump from_link',
+      `iifname "${device}" ip saddr ${subnet} drop`,
+      `iifname "${device}" ct state new ip saddr != ${containerPool} ct mark set ether saddr map @peer_mark`,
+      `iifname != { ${ours} } iifname != "gv*" ip saddr ${containerPool} drop`,
+      'iifname != "lo" ip daddr 127.0.0.0/8 drop'),
+    hook('forget', 'filter hook prerouting priority -99', `${isSlot} meta mark set 0`),
+    hook('forget_own', 'filter hook output priority -99', `${isSlot} meta mark set 0`),
+  ]; // prettier-ignore
+}
+
+/** A new connection to a virtual address or published port is thrown into a slot and sent to the container there. */
+function balancing({ vipPool }: RulesetConfig): readonly string[] {
+  const port = 'meta l4proto . th dport';
+  return [
+    chain('to_vip',
+      'meta mark set ip daddr map @vip_size jump slot',
+      'dnat ip to ip daddr . meta mark map @vip_slot'),
+    chain('to_port',
+      `meta mark set ip daddr . ${port} map @bound_size jump slot`,
+      `dnat ip to ip daddr . ${port} . meta mark map @bound_slot`,
+      `meta mark set ${port} map @port_size jump slot`,
+      `dnat ip to ${port} . meta mark map @port_slot`),
+    chain('balance',
+      `ip daddr ${vipPool} goto to_vip`,
+      `ip daddr ${gateway} return`, // the name server's, whoever publishes port 53
+      'fib daddr type local meta l4proto { tcp, udp } goto to_port'),
+    hook('prerouting', 'nat hook prerouting priority dstnat', 'jump balance'),
+    hook('output', 'nat hook output priority -100', 'jump balance'),
+  ]; // prettier-ignore
+}
+
+/**
+ * Who may open a connection. A container reaches those on a network with it, the host's name server, ports that are
+ * published, and the outside unless its networks are internal. Checked where it asks, which knows it from its first
+ * packet on and can say no at once; and where it is heard, which need not believe the other host.
+ */
+function filtering(config: RulesetConfig): readonly string[] {
+  const { containerPool, vipPool, subnet } = config;
+  const { device, port } = tunnel;
+  const only = config.tunnelOnly;
+  const published = `ct status dnat ct original ip daddr != ${vipPool}`;
+  const refused = [`ip daddr ${vipPool} goto refuse`, `oifname "${device}" ip daddr ${subnet} goto refuse`];
+  return [
+    chain('refuse', 'meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable'),
+    chain('deny', 'meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'),
+    chain('from_container',
+      `${published} ip saddr @inward goto deny`,
+      `${published} accept`,
+      `ip daddr ${containerPool} ip saddr vmap @ask`,
+      `ip daddr ${containerPool} goto deny`,
+      'ip saddr @inward goto deny',
+      'ip daddr 169.254.0.0/16 goto deny',
+      // Other hosts, but for what is published on every host.
+      'ip daddr @guarded meta mark set meta l4proto . th dport map @port_size meta mark set 0 accept',
+      'ip daddr @guarded goto deny'),
+    chain('to_container',
+      `iifname "${device}" ip saddr != ${containerPool} accept`,
+      'ip saddr @peer_host accept',
+      `iifname "${device}" ip daddr vmap @hear`,
+      'ct status dnat accept',
+      'drop'),
+    hook('forward', 'filter hook forward priority filter',
+      'tcp flags syn / syn,rst tcp option maxseg size set rt mtu',
+      ...refused,
+      'ct state established,related accept',
+      'iifname "gv*" jump from_container',
+      'oifname "gv*" jump to_container'),
+    hook('input', 'filter hook input priority filter',
+      `udp dport ${port} ip saddr != @peer_outer drop`,
+      ...(only === undefined ? [] : [`udp dport ${port} iifname != "${only}" drop`]),
+      `iifname "${device}" ct state new ip saddr ${containerPool} ip saddr != @peer_host drop`,
+      'iifname != "gv*" accept',
+      'ct state established,related accept',
+      'icmp type echo-request accept',
+      `ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 accept`,
+      'goto deny'),
+    hook('out', 'filter hook output priority filter',
+      ...(only === undefined ? [] : [`udp dport ${port} oifname != "${only}" drop`]),
+      ...refused),
+  ]; // prettier-ignore
+}
+
+/** Source addresses stay, but where an answer would not find its way back through this host. */
+function sources({ containerPool, vipPool, subnet }: RulesetConfig): readonly string[] {
+  const [{ device }, own] = [tunnel, tunnelAddress(subnet)];
+  return [
+    hook('postrouting', 'nat hook postrouting priority srcnat',
+      `ip saddr . ip daddr @hairpin snat ip to ${own}`,
+      `ip saddr 127.0.0.0/8 oifname != "lo" snat ip to ${own}`,
+      // A container that asks a published port does so as its host: networks do not matter there.
+      `ip saddr ${containerPool} oifname "${device}" ct status dnat ct original ip daddr != ${vipPool} snat ip to ${own}`,
+      `ip saddr ${containerPool} ip daddr != ${containerPool} masquerade`,
+      `ip saddr != ${containerPool} oifname "${device}" ip daddr @peer_plain snat ip to ${own}`),
+  ]; // prettier-ignore
+}
+
+function hex(number: number): string {
+  return `0x${number.toString(16)}`;
 }

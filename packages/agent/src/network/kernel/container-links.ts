@@ -1,0 +1,62 @@
+import type { Exec } from '@gantry/kit/exec';
+import type { Logger } from '@gantry/kit/log';
+import { namesOf } from '../plan/address-plan.ts';
+import type { Lease } from '../plan/address-book.ts';
+import { attachCommands, insideCommands, linkCommands } from '../plan/links.ts';
+import { ipBatch } from './commands.ts';
+import { deviceSettings } from './host-links.ts';
+
+/** Namespaces and links of containers. */
+export class ContainerLinks {
+  readonly #exec: Exec;
+  readonly #log: Logger;
+
+  constructor(exec: Exec, log: Logger) {
+    this.#exec = exec;
+    this.#log = log;
+  }
+
+  /** Namespace, link, address and routes; what an agent that died left half made is made anew. */
+  async plug(lease: Lease, mtu: number): Promise<void> {
+    const commands = attachCommands(lease.containerId, lease.address, mtu);
+    try {
+      await ipBatch(this.#exec, commands);
+    } catch (error) {
+      this.#log.debug('making a link anew', { task: lease.containerId, error: String(error) });
+      await this.unplug(lease.containerId);
+      await ipBatch(this.#exec, commands);
+    }
+    await this.#inside(lease);
+  }
+
+  /** Gives a running container its link back; its connections go on. Throws if its namespace is gone. */
+  async replug(lease: Lease, mtu: number): Promise<void> {
+    const { link } = namesOf(lease.containerId);
+    await ipBatch(this.#exec, [`link del ${link}`], { force: true });
+    await ipBatch(this.#exec, linkCommands(lease.containerId, lease.address, mtu));
+    await this.#inside(lease);
+  }
+
+  async unplug(containerId: string): Promise<void> {
+    const { netns, link } = namesOf(containerId);
+    await ipBatch(this.#exec, [`link del ${link}`, `netns del ${netns}`], { force: true });
+  }
+
+  /** True if the way to the container and the way out of it stand. */
+  async stands({ containerId, address }: Lease): Promise<boolean> {
+    const { netns, link } = namesOf(containerId);
+    const [route, inside] = await Promise.all([
+      this.#exec(['ip', 'route', 'show', `${address}/32`]),
+      this.#exec(['ip', '-netns', netns, 'route', 'show', 'default']),
+    ]);
+    return route.stdout.includes(`dev ${link}`) && inside.stdout.includes('dev eth0');
+  }
+
+  async #inside({ containerId, address }: Lease): Promise<void> {
+    const { netns, link } = namesOf(containerId);
+    await Promise.all([
+      ipBatch(this.#exec, insideCommands(address), { netns }),
+      this.#exec(['sysctl', '-q', '-w', ...deviceSettings(link)]),
+    ]);
+  }
+}

@@ -1,0 +1,117 @@
+import type { Exec } from '@gantry/kit/exec';
+import type { Logger } from '@gantry/kit/log';
+import { tunnel, tunnelAddress, tunnelMac } from '../plan/address-plan.ts';
+import { factChanges, type Fact } from '../plan/facts.ts';
+import { tunnelCommands } from '../plan/links.ts';
+import { linksUp, observedKeys, tunnelStands } from '../plan/observed.ts';
+import { bridgeBatch, ipBatch } from './commands.ts';
+
+export interface TunnelWish {
+  readonly subnet: string;
+  /** Outer source address. */
+  readonly local: string;
+  readonly mtu: number;
+}
+
+/** What the kernel has of links and of what stands on them. */
+export interface Observation {
+  readonly keys: ReadonlySet<string>;
+  readonly linksUp: ReadonlySet<string>;
+}
+
+/** Links, routes, rules, neighbours of one host: looked at by JSON, changed by batches. */
+export class HostLinks {
+  readonly #exec: Exec;
+  readonly #log: Logger;
+  /** What was made, as far as we know. */
+  #facts: readonly Fact[] = [];
+
+  constructor(exec: Exec, log: Logger) {
+    this.#exec = exec;
+    this.#log = log;
+  }
+
+  /** From what we know to what should be. */
+  async apply(wanted: readonly Fact[]): Promise<void> {
+    const { add, remove } = factChanges(this.#facts, wanted);
+    await this.#remove(remove);
+    await this.#add(add);
+    this.#facts = wanted;
+  }
+
+  /** Makes what is missing, whoever took it; answers with its keys. `more` stands and falls with other things. */
+  async repair(
+    wanted: readonly Fact[],
+    more: readonly Fact[],
+    seen: Observation,
+  ): Promise<readonly string[]> {
+    const missing = [...wanted, ...more].filter(({ key }) => !seen.keys.has(key));
+    await this.#add(missing);
+    this.#facts = wanted;
+    return missing.map(({ key }) => key);
+  }
+
+  async dropStale(stale: readonly Fact[]): Promise<void> {
+    await this.#remove(stale);
+  }
+
+  async forget(): Promise<void> {
+    await this.#remove(this.#facts);
+    this.#facts = [];
+  }
+
+  async observe(): Promise<Observation> {
+    const say = async (...argv: readonly string[]): Promise<string> => (await this.#exec(argv)).stdout;
+    const [routes, rules, neighbours, forwarding, links] = await Promise.all([
+      say('ip', '-j', '-4', 'route', 'show', 'table', 'all'),
+      say('ip', '-j', '-4', 'rule', 'show'),
+      say('ip', '-j', 'neigh', 'show', 'dev', tunnel.device),
+      say('bridge', '-j', 'fdb', 'show', 'dev', tunnel.device),
+      say('ip', '-j', 'link', 'show'),
+    ]);
+    return { keys: observedKeys({ routes, rules, neighbours, forwarding }), linksUp: linksUp(links) };
+  }
+
+  /** Makes the tunnel unless it stands; true if it had to be made. */
+  async ensureTunnel(wish: TunnelWish): Promise<boolean> {
+    if (await this.#hasTunnel(wish)) return false;
+    await ipBatch(this.#exec, [`link del ${tunnel.device}`], { force: true });
+    await ipBatch(this.#exec, tunnelCommands(wish.subnet, wish.local, wish.mtu));
+    await this.#exec(['sysctl', '-q', '-w', ...deviceSettings(tunnel.device)]);
+    return true;
+  }
+
+  async removeTunnel(): Promise<void> {
+    await ipBatch(this.#exec, [`link del ${tunnel.device}`], { force: true });
+  }
+
+  async #hasTunnel({ subnet, local, mtu }: TunnelWish): Promise<boolean> {
+    const [link, address] = await Promise.all([
+      this.#exec(['ip', '-j', '-d', 'link', 'show', 'dev', tunnel.device]),
+      this.#exec(['ip', '-j', '-4', 'addr', 'show', 'dev', tunnel.device]),
+    ]);
+    if (link.code !== 0) return false;
+    const wanted = { local, mtu, mac: tunnelMac(subnet), address: tunnelAddress(subnet) };
+    return tunnelStands(link.stdout, address.stdout, wanted);
+  }
+
+  async #add(facts: readonly Fact[]): Promise<void> {
+    await bridgeBatch(this.#exec, linesOf(facts, 'bridge', 'add'));
+    await ipBatch(this.#exec, linesOf(facts, 'ip', 'add'));
+  }
+
+  async #remove(facts: readonly Fact[]): Promise<void> {
+    if (facts.length > 0) this.#log.debug('removing', { facts: facts.map(({ key }) => key) });
+    await bridgeBatch(this.#exec, linesOf(facts, 'bridge', 'del'), true);
+    await ipBatch(this.#exec, linesOf(facts, 'ip', 'del'), { force: true });
+  }
+}
+
+/** Answers take another way than questions; connections of this host to its own 127.0.0.1 may leave by our links. */
+export function deviceSettings(device: string): readonly string[] {
+  return [`net.ipv4.conf.${device}.rp_filter=0`, `net.ipv4.conf.${device}.route_localnet=1`];
+}
+
+function linesOf(facts: readonly Fact[], program: Fact['program'], what: 'add' | 'del'): readonly string[] {
+  return facts.filter((fact) => fact.program === program).map((fact) => fact[what]);
+}

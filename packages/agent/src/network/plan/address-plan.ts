@@ -1,0 +1,57 @@
+import { parseCidr, toAddress } from '@gantry/model/addresses';
+
+/** Which addresses the cluster uses; the same on every host. */
+export interface Pools {
+  /** All containers of all hosts, e.g. `10.210.0.0/16`. */
+  readonly containerPool: string;
+  /** All virtual addresses, e.g. `10.211.0.0/16`. */
+  readonly vipPool: string;
+}
+
+/** The tunnel's device, VXLAN network id and port (IANA's for VXLAN). */
+export const tunnel = { device: 'gx', id: 4210, port: 4789 } as const;
+/** What VXLAN adds to a packet: outer Ethernet, IPv4, UDP and its own header, bytes. */
+export const tunnelOverhead = 50;
+/** Every container's gateway, the same everywhere; answered by a permanent neighbour entry. */
+export const gateway = '169.254.1.1';
+/** MAC of the host's end of every container's link. */
+export const gatewayMac = 'ee:ee:ee:ee:ee:ee';
+
+/**
+ * Marks of ours, told from others' by their upper 12 bits: the host that a connection came in by (`peer`, lower bits its
+ * number), and the slot that a new connection was thrown into (`slot`; gone before the packet is routed).
+ */
+export const marks = { mask: 0xfff0_0000, peer: 0x6710_0000, slot: 0x67b0_0000 } as const;
+
+/** The host's own address in a node's subnet: its first. */
+export function tunnelAddress(subnet: string): string {
+  return toAddress(parseCidr(subnet).first + 1);
+}
+
+/** The host's address inside the encrypted tunnel: the last but one of its subnet. */
+export function cipherAddress(subnet: string): string {
+  const { first, size } = parseCidr(subnet);
+  return toAddress(first + size - 2);
+}
+
+/** A MAC that follows from the subnet (locally administered), so that no host needs to tell it. */
+export function tunnelMac(subnet: string): string {
+  const bytes = toAddress(parseCidr(subnet).first).split('.').slice(0, 3).map(Number);
+  return ['02', '67', ...bytes.map((byte) => byte.toString(16).padStart(2, '0')), '01'].join(':');
+}
+
+/** A node's number: which `/24` of the pool it has. 1 to 65,535 for any pool of at most a `/8`. */
+export function numberOf(subnet: string, containerPool: string): number {
+  return (parseCidr(subnet).first - parseCidr(containerPool).first) / 256;
+}
+
+/** Addresses that containers of a node may have: without the network's, the host's two, and the last. */
+export function containerAddresses(subnet: string): readonly string[] {
+  const { first, size } = parseCidr(subnet);
+  return Array.from({ length: size - 4 }, (_, index) => toAddress(first + 2 + index));
+}
+
+/** Names of a container's namespace and of the host's end of its link. */
+export function namesOf(containerId: string): { readonly netns: string; readonly link: string } {
+  return { netns: `gt-${containerId}`, link: `gv${containerId}` };
+}

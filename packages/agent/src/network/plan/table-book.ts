@@ -1,0 +1,194 @@
+import { contains, parseCidr } from '@gantry/model/addresses';
+import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import { numberOf } from './address-plan.ts';
+import { balancingOf } from './balancing.ts';
+import { ElementChanges, noElements, type Elements } from './elements.ts';
+import { Ledger, PortClaims } from './ledger.ts';
+import { comboChains, localElements, networkSet, peerElements, type Local, type PeerEnv } from './locals.ts';
+import { Memberships } from './memberships.ts';
+import { ruleset, table, type RulesetConfig } from './ruleset.ts';
+
+/** What the whole table follows from. */
+export interface TableInput {
+  readonly endpoints: readonly EndpointAssignment[];
+  readonly locals: readonly Local[];
+  readonly peers: readonly PeerAssignment[];
+}
+
+export type TableConfig = RulesetConfig & PeerEnv;
+
+/** One nft transaction, and the UDP flows that it leaves on a wrong way. */
+export interface Transaction {
+  /** Empty if nothing changes. */
+  readonly text: string;
+  /** Containers that a service does not lead to any more. */
+  readonly leftBackends: readonly string[];
+  /** Published UDP ports that nothing answered on and something does now. */
+  readonly openedUdp: readonly number[];
+}
+
+/**
+ * Keeps what stands in the table, by who it stands there for, so that a change costs what it changes, however much there
+ * is. It supposes that every transaction is carried out: after a failure, begin with a new book and `whole`.
+ */
+export class TableBook {
+  readonly #config: TableConfig;
+  readonly #endpoints = new Map<string, EndpointAssignment>();
+  readonly #services = new Ledger();
+  readonly #tasks = new Ledger();
+  readonly #networks = new Ledger();
+  readonly #peers = new Ledger();
+  readonly #claims = new PortClaims();
+  readonly #members = new Memberships();
+  /** Sets and chains that are made for networks: name → the text that makes it. */
+  #made: ReadonlyMap<string, string> = new Map();
+  /** Addresses of this host that services lead to → their services. */
+  readonly #leadsTo = new Map<string, string>();
+  #live: ReadonlySet<string> = new Set();
+
+  constructor(config: TableConfig) {
+    this.#config = config;
+  }
+
+  /** Names of the sets and chains that must be there beside the fixed ones. */
+  get made(): readonly string[] {
+    return [...this.#made.keys()];
+  }
+
+  /** The transaction that makes the table from nothing, or in place of whatever stands there. */
+  whole(input: TableInput): Transaction {
+    const { text, ...rest } = this.change(input);
+    return { ...rest, text: `${ruleset(this.#config)}${text}` };
+  }
+
+  /** The transaction that leads here from what the book knows. */
+  change(input: TableInput): Transaction {
+    const changes = new ElementChanges();
+    const { changed, gone } = this.#turned(input);
+    // First all that goes: what it held may be taken in the same transaction.
+    const present = new Set(input.locals.map(({ attachment }) => attachment.containerId));
+    for (const owner of this.#tasks.keepOnly(present, changes)) this.#claims.release(owner);
+    for (const { attachment } of input.locals)
+      this.#claims.release(attachment.containerId, attachment.hostPorts);
+    for (const id of gone) this.#claims.release(id);
+    for (const { serviceId, ports } of changed) this.#claims.release(serviceId, ports);
+    const left = [
+      ...gone.flatMap((id) => this.#forget(id, changes)),
+      ...changed.flatMap((endpoint) => this.#leftBy(endpoint)),
+    ];
+    const openedUdp = changed.flatMap((endpoint) => this.#openedBy(endpoint));
+    for (const endpoint of changed) this.#takeService(endpoint, changes);
+    this.#peers.set('peers', peerElements(input.peers, this.#config), changes);
+    const made = this.#takeLocals(input.locals, changes);
+    const text = transactionText(changes, without(this.#made, made), without(made, this.#made));
+    this.#made = made;
+    return { text, leftBackends: left, openedUdp };
+  }
+
+  /** Services to be looked at, and those that are no more. */
+  #turned({ endpoints, locals }: TableInput): {
+    readonly changed: readonly EndpointAssignment[];
+    readonly gone: readonly string[];
+  } {
+    const live = new Set(locals.map(({ attachment }) => attachment.address));
+    const turned = [
+      ...[...live].filter((a) => !this.#live.has(a)),
+      ...[...this.#live].filter((a) => !live.has(a)),
+    ];
+    this.#live = live;
+    const dirty = new Set(turned.flatMap((address) => this.#leadsTo.get(address) ?? []));
+    for (const owner of this.#claims.refused) dirty.add(owner);
+    const seen = new Set<string>();
+    const changed = endpoints.filter((endpoint) => {
+      seen.add(endpoint.serviceId);
+      return this.#endpoints.get(endpoint.serviceId) !== endpoint || dirty.has(endpoint.serviceId);
+    });
+    return { changed, gone: [...this.#endpoints.keys()].filter((id) => !seen.has(id)) };
+  }
+
+  #forget(id: string, changes: ElementChanges): readonly string[] {
+    const backends = this.#endpoints.get(id)?.backends ?? [];
+    this.#members.forget(id);
+    this.#endpoints.delete(id);
+    this.#services.set(id, noElements, changes);
+    return backends.map(({ address }) => address);
+  }
+
+  #leftBy({ serviceId, backends }: EndpointAssignment): readonly string[] {
+    const now = new Set(backends.map(({ address }) => address));
+    const before = this.#endpoints.get(serviceId)?.backends ?? [];
+    return before.map(({ address }) => address).filter((address) => !now.has(address));
+  }
+
+  #openedBy({ serviceId, backends, ports }: EndpointAssignment): readonly number[] {
+    const before = this.#endpoints.get(serviceId)?.backends.length ?? 0;
+    if (before > 0 || backends.length === 0) return [];
+    return ports.filter(({ protocol }) => protocol === 'udp').map(({ published }) => published);
+  }
+
+  #takeService(endpoint: EndpointAssignment, changes: ElementChanges): void {
+    const { serviceId, backends } = endpoint;
+    const { subnet, containerPool } = this.#config;
+    this.#endpoints.set(serviceId, endpoint);
+    this.#members.set(endpoint);
+    const own = parseCidr(subnet);
+    for (const { address } of backends) if (contains(own, address)) this.#leadsTo.set(address, serviceId);
+    const elements = balancingOf(endpoint, {
+      seed: numberOf(subnet, containerPool),
+      isLive: (address) => !contains(own, address) || this.#live.has(address),
+      mayPublish: (port) => this.#claims.claim(port, serviceId),
+    });
+    this.#services.set(serviceId, elements, changes);
+  }
+
+  /** Containers of this host and the networks they are on; answers with the sets and chains that these need. */
+  #takeLocals(locals: readonly Local[], changes: ElementChanges): ReadonlyMap<string, string> {
+    const made = new Map<string, string>();
+    const here = this.#members.here(locals);
+    this.#networks.keepOnly(here, changes);
+    for (const [name, local] of here) {
+      const set = networkSet(this.#members.number(name));
+      made.set(set, `add set ${table} ${set} { type ipv4_addr; }`);
+      this.#networks.set(name, this.#members.elements(name, local, set), changes);
+    }
+    for (const local of locals) {
+      const owner = local.attachment.containerId;
+      const combo = this.#members.combo(local.task);
+      for (const [name, text] of comboChains(combo)) made.set(name, text);
+      const elements: Elements = localElements(local, combo, (port) => this.#claims.claim(port, owner));
+      this.#tasks.set(owner, elements, changes);
+    }
+    return made;
+  }
+}
+
+/** In the order that nft's references want: elements, chains, sets go; sets, chains, elements come. */
+function transactionText(
+  changes: ElementChanges,
+  gone: ReadonlyMap<string, string>,
+  fresh: ReadonlyMap<string, string>,
+): string {
+  const [goneSets, goneChains] = bySort([...gone.keys()]);
+  const [freshSets, freshChains] = bySort([...fresh.keys()]);
+  const lines = [
+    ...changes.removals(new Set(goneSets)),
+    ...goneChains.map((name) => `flush chain ${table} ${name}`),
+    ...goneChains.map((name) => `delete chain ${table} ${name}`),
+    ...goneSets.map((name) => `delete set ${table} ${name}`),
+    ...[...freshSets, ...freshChains].map((name) => fresh.get(name) ?? ''),
+    ...changes.additions(),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function bySort(names: readonly string[]): readonly [sets: readonly string[], chains: readonly string[]] {
+  const isSet = (name: string): boolean => name.startsWith('net_');
+  return [names.filter(isSet), names.filter((name) => !isSet(name))];
+}
+
+function without(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map([...one].filter(([name]) => !other.has(name)));
+}
