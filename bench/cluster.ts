@@ -26,9 +26,9 @@ export interface BenchCluster {
 const stack = 'bench';
 
 export async function benchCluster(hosts: number): Promise<BenchCluster> {
-  const name = `bench-${process.pid}`;
   const local = await LocalCluster.start({
-    name,
+    // Always the same name: the next bench ends what a killed one left.
+    name: 'bench',
     hosts,
     gantryBin: join(root, 'bin/gantry'),
     exec,

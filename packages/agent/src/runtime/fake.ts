@@ -1,3 +1,4 @@
+import type { ProcessIdentity } from '@gantry/kit/process';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type {
@@ -6,7 +7,6 @@ import type {
   ContainerPlan,
   ContainerState,
   ContainerUsage,
-  ProcessIdentity,
   Runtime,
 } from './runtime.ts';
 

@@ -1,15 +1,7 @@
+import type { ProcessIdentity } from '@gantry/kit/process';
 import type { DeviceMapping } from '@gantry/model/isolation';
 import type { LiveLimits, Tuning } from '@gantry/model/limits';
 import type { Resources } from '@gantry/model/service';
-
-/** Identity of a process: pids are reused, so a pid alone names nothing. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat, clock ticks since boot. */
-  readonly startTime: string;
-  /** /proc/sys/kernel/random/boot_id. */
-  readonly bootId: string;
-}
 
 /** All that a runtime needs to make one container; made by `task/container-plan.ts` from assignment and image. */
 export interface ContainerPlan {

@@ -4,8 +4,9 @@ import type { Exec } from '@gantry/kit/exec';
 import { GantryError } from '@gantry/kit/errors';
 import { purge } from '../doctor/purge.ts';
 import { ManagedProcess } from './managed-process.ts';
+import { endOrphans, remember } from './orphans.ts';
 import { linkCommands, ports, topologyOf, type LocalHost, type Topology } from './topology.ts';
-import { waitForPort } from './wait.ts';
+import { refuseTakenPort, waitForPort } from './wait.ts';
 
 export interface LocalClusterOptions {
   readonly name: string;
@@ -38,6 +39,7 @@ export class LocalCluster {
     const net = await freeNet(options.exec);
     const cluster = new LocalCluster(topologyOf(options.name, options.hosts, net), options);
     await cluster.#clear();
+    if (options.onLoopback) await refuseTakenPort('127.0.0.1', ports.controller);
     try {
       await cluster.#makeDirectories();
       await cluster.#makeLinks();
@@ -83,9 +85,10 @@ export class LocalCluster {
     await Promise.all(running.map((process) => process.kill('SIGTERM')));
   }
 
-  /** Removes what an earlier cluster of this name left: containers, mounts, namespaces, links, run directory. */
+  /** Removes what an earlier cluster of this name left: programs, containers, mounts, namespaces, links, run directory. */
   async #clear(): Promise<void> {
     const { topology } = this;
+    await endOrphans(this.#pidDir);
     await purge({ exec: this.#options.exec, topology });
     for (const host of topology.hosts) {
       for (const part of ['tasks', 'rootfs', 'network', 'node-id', 'assignments.json']) {
@@ -94,6 +97,10 @@ export class LocalCluster {
     }
     await rm(join(topology.stateDir, 'etcd'), { recursive: true, force: true });
     await rm(topology.runDir, { recursive: true, force: true });
+  }
+
+  get #pidDir(): string {
+    return join(this.topology.runDir, 'processes');
   }
 
   async #makeDirectories(): Promise<void> {
@@ -168,7 +175,11 @@ export class LocalCluster {
 
   #add(name: string, argv: readonly string[]): ManagedProcess {
     const log = join(this.topology.stateDir, 'logs', `${name}.log`);
-    const made = new ManagedProcess(name, argv, log, this.#options.onSurprise ?? (() => undefined));
+    const onStart = (program: string, pid: number): void => {
+      // Without it, an orphan of this program would have to be ended by hand: no reason to stop.
+      remember(this.#pidDir, program, pid).catch(() => undefined);
+    };
+    const made = new ManagedProcess(name, argv, log, this.#options.onSurprise ?? (() => undefined), onStart);
     this.#processes.set(name, made);
     return made;
   }

@@ -13,6 +13,8 @@ export interface DevOptions {
   readonly name: string;
   /** A directory with `compose.yaml` and, if it needs an image of its own, `build-image.mjs`. */
   readonly example?: string;
+  /** Listen where the cli looks first. */
+  readonly loopback: boolean;
   /** Show, check, clean up and end. */
   readonly once: boolean;
 }
@@ -28,7 +30,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
     hosts: options.nodes,
     gantryBin,
     exec,
-    onLoopback: true,
+    onLoopback: options.loopback,
     onSurprise: (name, how) => say(`${name} ended by itself (${how}); its log is in the state directory`),
   });
   try {

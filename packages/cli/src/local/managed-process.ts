@@ -8,6 +8,7 @@ export class ManagedProcess {
   readonly logFile: string;
   readonly #argv: readonly string[];
   readonly #onSurprise: (name: string, how: string) => void;
+  readonly #onStart: (name: string, pid: number) => void;
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #expected = false;
@@ -17,11 +18,13 @@ export class ManagedProcess {
     argv: readonly string[],
     logFile: string,
     onSurprise: (name: string, how: string) => void,
+    onStart: (name: string, pid: number) => void,
   ) {
     this.name = name;
     this.logFile = logFile;
     this.#argv = argv;
     this.#onSurprise = onSurprise;
+    this.#onStart = onStart;
   }
 
   get pid(): number | undefined {
@@ -38,6 +41,7 @@ export class ManagedProcess {
     closeSync(log);
     this.#child = child;
     this.#expected = false;
+    if (child.pid !== undefined) this.#onStart(this.name, child.pid);
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => this.#gone(`cannot start: ${error.message}`, resolve));
       child.once('exit', (code, signal) => this.#gone(signal ?? `exit code ${String(code)}`, resolve));

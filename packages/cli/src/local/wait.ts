@@ -24,6 +24,18 @@ export async function waitForPort(host: string, port: number, timeoutMs: number)
   await waitFor(`a listener on ${host}:${port}`, () => connects(host, port), timeoutMs);
 }
 
+/** Throws `conflict` if something accepts connections at host:port. */
+export async function refuseTakenPort(host: string, port: number): Promise<void> {
+  if ((await connects(host, port)) === undefined) return;
+  throw new GantryError(
+    'conflict',
+    `port ${port} of ${host} is taken: another cluster runs on this machine`,
+    {
+      hint: 'end it, or start this one with `gantry dev --no-loopback --name NAME`',
+    },
+  );
+}
+
 function connects(host: string, port: number): Promise<true | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1_000 });

@@ -63,6 +63,7 @@ function addDev(cli: Cli, program: Command): void {
     .option('--nodes <number>', 'hosts', Number, 3)
     .option('--name <name>', 'name of the cluster', 'dev')
     .option('--example <directory>', 'deploy this example')
+    .option('--no-loopback', 'do not listen on 127.0.0.1:7443: for a second cluster on this machine')
     .option('--once', 'show, check, clean up and end', false);
   runs(cli, command, async (options: DevOptions) =>
     (await import('../local/dev-command.ts')).devCommand(options),

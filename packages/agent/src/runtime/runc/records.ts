@@ -1,5 +1,6 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
-import type { ContainerExit, ProcessIdentity } from '../runtime.ts';
+import type { ProcessIdentity } from '@gantry/kit/process';
+import type { ContainerExit } from '../runtime.ts';
 import type { ContainerPaths } from './layout.ts';
 
 /** What is kept of a container beside its bundle; written before it is made and again before its start. */

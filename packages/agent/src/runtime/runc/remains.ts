@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
-import { startTimeOf } from '../process.ts';
+import { startTimeOf } from '@gantry/kit/process';
 import { pidsIn, removeCgroups, thaw, type CgroupHost } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import { readPid } from './monitor.ts';

@@ -8,7 +8,7 @@ import { silentLogger } from '@gantry/kit/log';
 import { aPlan } from '../../../../../tests/support/plans.ts';
 import { runtimeContract } from '../runtime.contract.ts';
 import type { ContainerExit, ContainerPlan, Runtime } from '../runtime.ts';
-import { startTimeOf } from '../process.ts';
+import { startTimeOf } from '@gantry/kit/process';
 import { createRuncRuntime } from './runc-runtime.ts';
 
 const netns = `gtest-${process.pid}`;

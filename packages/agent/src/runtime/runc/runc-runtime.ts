@@ -5,14 +5,13 @@ import type { Clock } from '@gantry/kit/clock';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
-import { isAlive, readBootId, startTimeOf } from '../process.ts';
+import { isAlive, readBootId, startTimeOf, type ProcessIdentity } from '@gantry/kit/process';
 import type {
   ContainerExit,
   ContainerLimits,
   ContainerPlan,
   ContainerState,
   ContainerUsage,
-  ProcessIdentity,
   Runtime,
 } from '../runtime.ts';
 import { writeBundle } from './bundle.ts';

@@ -1,5 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import type { ProcessIdentity } from './runtime.ts';
+
+/** Identity of a process: pids are reused, so a pid alone names nothing. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot. */
+  readonly startTime: string;
+  /** /proc/sys/kernel/random/boot_id. */
+  readonly bootId: string;
+}
 
 /** The id of this boot of the host: what was believed running under another one is not. */
 export async function readBootId(): Promise<string> {
