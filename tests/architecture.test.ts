@@ -55,7 +55,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const pure = [
   /^packages\/model\//,
   /^packages\/controller\/src\/(scheduler|reconcilers)\//,
-  /^packages\/controller\/src\/dispatcher\/assignments\.ts$/,
+  /^packages\/controller\/src\/dispatcher\/(assignments|barrier)\.ts$/,
   /^packages\/agent\/src\/worker\/plan\.ts$/,
   /^packages\/agent\/src\/task\/(next-step|health|container-plan)\.ts$/,
   /^packages\/agent\/src\/network\/plan\//,

@@ -28,7 +28,8 @@ export interface LinkDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  readonly onAssignments: (assignments: NodeAssignments) => void;
+  /** Resolves with true once the network is as assigned, false if it could not be made so. */
+  readonly onAssignments: (assignments: NodeAssignments) => Promise<boolean>;
   readonly onSession: (session: RegisterResponse, client: AgentGatewayClient) => void;
   readonly statuses: () => ReadonlyMap<string, TaskStatus>;
 }
@@ -102,10 +103,26 @@ export class Link {
     hearEnd(stream, ends, 'assignments');
     stream.on('data', (message: AssignmentsMessage) => {
       const assignments = book.take(message);
-      if (assignments) this.#deps.onAssignments(assignments);
-      else ends.end('a change of the assignments was missed');
+      if (!assignments) return ends.end('a change of the assignments was missed');
+      const applied = this.#deps.onAssignments(assignments);
+      if (message.acknowledge) void this.#acknowledge(client, session, message.sequence, applied, ends);
     });
     return () => stream.cancel();
+  }
+
+  /** Says that the network is as it was assigned; what could not be applied is not said, and the controller waits no longer than it wants. */
+  async #acknowledge(
+    client: AgentGatewayClient,
+    { sessionId }: RegisterResponse,
+    sequence: number,
+    applied: Promise<boolean>,
+    ends: Ends,
+  ): Promise<void> {
+    try {
+      if (await applied) await unary(client.applied.bind(client), { sessionId, sequence }, this.#deps.clock);
+    } catch (error) {
+      ends.end(`an acknowledgement failed: ${errorText(error)}`);
+    }
   }
 
   #relay(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {

@@ -67,8 +67,11 @@ export class Worker {
     return [...this.#runners].filter(([, { record }]) => record.status.state === 'running').map(([id]) => id);
   }
 
-  /** Makes what the controller assigned true. The set must be complete: what it does not name is stopped. */
-  assign(wanted: NodeAssignments): void {
+  /**
+   * Makes what the controller assigned true. The set must be complete: what it does not name is stopped. Resolves once the
+   * network is as assigned: true, or false if it could not be made so.
+   */
+  assign(wanted: NodeAssignments): Promise<boolean> {
     if (wanted.subnet !== undefined) {
       const state: NetworkState = {
         subnet: wanted.subnet,
@@ -90,6 +93,7 @@ export class Worker {
       this.#runners.get(assignment.taskId)?.want(assignment.desired, assignment);
     for (const taskId of plan.gone) this.#runners.get(taskId)?.want('gone');
     for (const assignment of plan.start) this.#run(this.#newRecord(assignment), undefined);
+    return this.#applying.then(() => wanted.subnet === undefined || this.#network !== undefined);
   }
 
   /** Stops working; containers go on. */

@@ -86,10 +86,22 @@ export function* endpointsTouchedBy(change: Change, view: View): Iterable<string
   }
 }
 
+/** True if the task was, until now, one that hosts send connections to, and is to stop. */
+export function hasLeft({ before, after }: { readonly before?: Task; readonly after?: Task }): boolean {
+  return before !== undefined && after !== undefined && isServing(before) && isLeaving(after);
+}
+
+/** True if the task is to stop, and its host has not begun to: it may still get traffic. */
+export function isLeaving({ desired, status }: Task): boolean {
+  return desired !== 'running' && status.state === 'running' && status.ready;
+}
+
+function isServing({ desired, status }: Task): boolean {
+  return desired === 'running' && status.state === 'running' && status.ready;
+}
+
 /** What of a task its service's endpoint shows. */
 function facing(task: Task | undefined): string {
   if (!task || isTerminal(task.status.state) || task.status.address === undefined) return '';
-  const { desired, status, nodeId } = task;
-  const serves = desired === 'running' && status.state === 'running' && status.ready;
-  return `${serves ? 'serves' : 'idle'} ${status.address ?? ''} ${nodeId ?? ''}`;
+  return `${isServing(task) ? 'serves' : 'idle'} ${task.status.address} ${task.nodeId ?? ''}`;
 }

@@ -41,7 +41,7 @@ export class Dispatcher {
     this.#sessions = new Sessions(deps.clock);
     this.#registry = new NodeRegistry(deps.store, deps.clock);
     this.#intake = new Intake(deps.store, deps.log);
-    this.#feed = new Feed(deps.store, (fn) => deps.clock.soon(fn));
+    this.#feed = new Feed(deps);
     this.#heartbeatMs = Math.max(50, Math.round(deps.silenceMs / 5));
   }
 
@@ -85,6 +85,10 @@ export class Dispatcher {
           status ? [[taskId, toModel.taskStatus(status)] as const] : [],
         );
         return { unknownTasks: [...(await this.#intake.take(nodeId, new Map(statuses)))] };
+      }),
+      applied: answering(({ sessionId, sequence }) => {
+        this.#feed.applied(this.#session(sessionId).nodeId, sequence);
+        return Promise.resolve({});
       }),
       assignments: (call) => {
         call.on('error', () => undefined);

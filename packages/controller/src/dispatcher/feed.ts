@@ -1,51 +1,65 @@
 import type { Clock } from '@gantry/kit/clock';
+import type { Logger } from '@gantry/kit/log';
 import type { EndpointAssignment } from '@gantry/model/assignment';
-import type { NodeId } from '@gantry/model/ids';
+import type { NodeId, TaskId } from '@gantry/model/ids';
+import type { Node } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
-import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
-import { liveLimits } from '@gantry/model/limits';
-import * as fromModel from '@gantry/proto/from-model';
 import type { Change, Store, View } from '../store/store.ts';
 import {
   changesLimits,
-  desiredOnNode,
   endpointAssignment,
   endpointsTouchedBy,
+  hasLeft,
+  isLeaving,
   peerAssignment,
-  taskAssignment,
 } from './assignments.ts';
+import { Barrier } from './barrier.ts';
+import { Subscriber, type Outlet } from './subscriber.ts';
 
-/** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
-export interface Outlet {
-  write(message: AssignmentsMessage): boolean;
-  onDrain(listener: () => void): void;
+export type { Outlet } from './subscriber.ts';
+
+export interface FeedDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
+
+/** An order to stop waits at most this long for the other hosts, ms: one that hangs must not stop an update. */
+const barrierMs = 2_000;
 
 /** Follows the store for all connected nodes: a change costs what it concerns, not the number of nodes or services. */
 export class Feed {
-  readonly #store: Store;
-  readonly #soon: Clock['soon'];
+  readonly #deps: FeedDeps;
   readonly #subscribers = new Map<NodeId, Subscriber>();
   /** Endpoints as last sent, shared by all nodes. */
   readonly #endpoints = new Map<string, { readonly text: string; readonly value: EndpointAssignment }>();
+  readonly #barrier = new Barrier();
+  /** Counts the batches of changes. */
+  #round = 0;
+  #cancelExpiry: () => void = () => undefined;
   readonly #unsubscribe: () => void;
 
-  constructor(store: Store, soon: Clock['soon']) {
-    this.#store = store;
-    this.#soon = soon;
-    for (const { id } of store.view().all('service')) this.#refreshEndpoint(id);
-    this.#unsubscribe = store.subscribe((changes) => this.#take(changes));
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+    const view = deps.store.view();
+    for (const { id } of view.all('service')) this.#refreshEndpoint(id);
+    // A former leader may have taken them out of their endpoints without telling every host of it.
+    this.#hold([...view.all('task')].filter(isLeaving).map(({ id }) => id));
+    this.#unsubscribe = deps.store.subscribe((changes) => this.#take(changes));
   }
 
   /** Sends the complete set, then changes, until the answer is called. */
   follow(nodeId: NodeId, outlet: Outlet): () => void {
-    const subscriber = new Subscriber(
+    const subscriber = new Subscriber({
       nodeId,
       outlet,
-      this.#store.view(),
-      (id) => this.#endpoints.get(id)?.value,
-      this.#soon,
-    );
+      view: this.#view(),
+      soon: (fn) => this.#deps.clock.soon(fn),
+      endpoint: (id) => this.#endpoints.get(id)?.value,
+      round: () => this.#round,
+      awaited: () => this.#barrier.awaits(nodeId),
+      held: (taskId) => this.#barrier.isHeld(taskId),
+    });
     this.#subscribers.set(nodeId, subscriber);
     subscriber.sendComplete(this.#endpoints.keys());
     return () => {
@@ -54,22 +68,37 @@ export class Feed {
     };
   }
 
+  /** The node has applied everything that it was sent up to this sequence. */
+  applied(nodeId: NodeId, sequence: number): void {
+    const round = this.#subscribers.get(nodeId)?.applied(sequence);
+    if (round !== undefined) this.#release(this.#barrier.applied(nodeId, round));
+  }
+
   close(): void {
     this.#unsubscribe();
+    this.#cancelExpiry();
     for (const subscriber of this.#subscribers.values()) subscriber.close();
     this.#subscribers.clear();
   }
 
+  #view(): View {
+    return this.#deps.store.view();
+  }
+
   #take(changes: readonly Change[]): void {
-    const view = this.#store.view();
+    const view = this.#view();
+    this.#round++;
     const touched = new Set<string>();
+    this.#hold(
+      changes
+        .filter((change) => change.kind === 'task')
+        .filter(hasLeft)
+        .map(({ id }) => id),
+    );
     for (const change of changes) {
       for (const id of endpointsTouchedBy(change, view)) touched.add(id);
-      if (change.kind === 'task') {
-        for (const node of new Set([change.before?.nodeId, change.after?.nodeId])) {
-          if (node !== undefined) this.#subscribers.get(node)?.touch('task', change.id);
-        }
-      } else if (change.kind === 'node') this.#touchNode(change);
+      if (change.kind === 'task') this.#takeTask(change);
+      else if (change.kind === 'node') this.#takeNode(change);
       else if (change.kind === 'service') this.#touchTasksOf(change);
     }
     for (const id of touched) {
@@ -78,25 +107,62 @@ export class Feed {
     }
   }
 
+  #takeTask({ id, before, after }: Change & { kind: 'task' }): void {
+    if (!after || !isLeaving(after)) this.#barrier.forget(id);
+    for (const node of new Set([before?.nodeId, after?.nodeId])) {
+      if (node !== undefined) this.#subscribers.get(node)?.touch('task', id);
+    }
+  }
+
   /** Tasks hear of it when their service is on other networks now, or has other limits. */
   #touchTasksOf(change: Change & { kind: 'service' }): void {
     const { id, before, after } = change;
     if (!before || !after) return;
     if (same(before.spec.networking, after.spec.networking) && !changesLimits(change)) return;
-    for (const task of this.#store.view().tasksOfService(id)) {
-      if (task.nodeId !== undefined) this.#subscribers.get(task.nodeId)?.touch('task', task.id);
-    }
+    for (const task of this.#view().tasksOfService(id)) this.#touchTask(task.id);
   }
 
-  #touchNode({ id, before, after }: Change & { kind: 'node' }): void {
+  #takeNode({ id, before, after }: Change & { kind: 'node' }): void {
+    if (!after || !isHeard(after)) this.#release(this.#barrier.left(id));
     const [old, now] = [before && peerAssignment(before), after && peerAssignment(after)];
     if (JSON.stringify(old) === JSON.stringify(now)) return;
     for (const subscriber of this.#subscribers.values()) subscriber.touch('peer', id);
   }
 
+  /** Every host that is heard, connected at this moment or not, may still send the task connections. */
+  #hold(taskIds: readonly TaskId[]): void {
+    if (taskIds.length === 0) return;
+    const hosts = [...this.#view().all('node')].filter(isHeard).map(({ id }) => id);
+    this.#barrier.hold(taskIds, this.#round, this.#deps.clock.monotonic() + barrierMs, hosts);
+    this.#expireLater();
+  }
+
+  #release(taskIds: Iterable<TaskId>): void {
+    for (const taskId of taskIds) this.#touchTask(taskId);
+  }
+
+  #touchTask(taskId: TaskId): void {
+    const nodeId = this.#view().get('task', taskId)?.nodeId;
+    if (nodeId !== undefined) this.#subscribers.get(nodeId)?.touch('task', taskId);
+  }
+
+  #expireLater(): void {
+    this.#cancelExpiry();
+    const { clock, log } = this.#deps;
+    const at = this.#barrier.nextAt;
+    if (at === undefined) return;
+    this.#cancelExpiry = clock.after(Math.max(0, at - clock.monotonic()), () => {
+      const expired = this.#barrier.expired(clock.monotonic());
+      for (const [task, hosts] of expired)
+        log.warn('a task is stopped although hosts did not say that they send it nothing', { task, hosts });
+      this.#release(expired.keys());
+      this.#expireLater();
+    });
+  }
+
   /** True if the endpoint differs from what was last sent. */
   #refreshEndpoint(id: string): boolean {
-    const view = this.#store.view();
+    const view = this.#view();
     const service = view.get('service', id);
     const value = service && endpointAssignment(view, service);
     if (!value) return this.#endpoints.delete(id);
@@ -107,134 +173,6 @@ export class Feed {
   }
 }
 
-type Kind = 'task' | 'peer' | 'endpoint';
-
-/** One node's stream: what it was sent, and what it has to hear of. */
-class Subscriber {
-  readonly #nodeId: NodeId;
-  readonly #outlet: Outlet;
-  readonly #view: View;
-  readonly #endpoint: (id: string) => EndpointAssignment | undefined;
-  readonly #soon: Clock['soon'];
-  /** Key → what was sent of it. */
-  readonly #sent = { task: new Map<string, string>(), peer: new Set<string>(), endpoint: new Set<string>() };
-  readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
-    task: new Set(),
-    peer: new Set(),
-    endpoint: new Set(),
-  };
-  #subnet: string | undefined;
-  #sequence = 0;
-  #scheduled = false;
-  #blocked = false;
-  #closed = false;
-
-  constructor(
-    nodeId: NodeId,
-    outlet: Outlet,
-    view: View,
-    endpoint: (id: string) => EndpointAssignment | undefined,
-    soon: Clock['soon'],
-  ) {
-    this.#nodeId = nodeId;
-    this.#outlet = outlet;
-    this.#view = view;
-    this.#endpoint = endpoint;
-    this.#soon = soon;
-    outlet.onDrain(() => {
-      this.#blocked = false;
-      this.#schedule();
-    });
-  }
-
-  sendComplete(endpoints: Iterable<string>): void {
-    for (const { id } of this.#view.tasksOnNode(this.#nodeId)) this.#dirty.task.add(id);
-    for (const { id } of this.#view.all('node')) this.#dirty.peer.add(id);
-    for (const id of endpoints) this.#dirty.endpoint.add(id);
-    this.#flush(true);
-  }
-
-  touch(kind: Kind, id: string): void {
-    this.#dirty[kind].add(id);
-    this.#schedule();
-  }
-
-  close(): void {
-    this.#closed = true;
-  }
-
-  /** Changes of one turn of the event loop go together; while the wire is full they pile up as keys, not as messages. */
-  #schedule(): void {
-    if (this.#scheduled || this.#blocked || this.#closed) return;
-    this.#scheduled = true;
-    this.#soon(() => {
-      this.#scheduled = false;
-      if (!this.#closed) this.#flush(false);
-    });
-  }
-
-  #flush(complete: boolean): void {
-    const message: AssignmentsMessage = {
-      sequence: this.#sequence + 1,
-      complete,
-      subnet: undefined,
-      tasks: [],
-      peers: [],
-      endpoints: [],
-      removedTasks: [],
-      removedPeers: [],
-      removedEndpoints: [],
-    };
-    for (const id of this.#dirty.task) this.#addTask(message, id);
-    for (const id of this.#dirty.peer) this.#addPeer(message, id);
-    for (const id of this.#dirty.endpoint) this.#addEndpoint(message, id);
-    for (const keys of Object.values(this.#dirty)) keys.clear();
-    if (!complete && isEmpty(message)) return;
-    this.#sequence++;
-    this.#blocked = !this.#outlet.write(message);
-  }
-
-  #addTask(message: AssignmentsMessage, id: string): void {
-    const task = this.#view.get('task', id);
-    const assignment = task?.nodeId === this.#nodeId ? taskAssignment(this.#view, task) : undefined;
-    if (!task || !assignment) {
-      if (this.#sent.task.delete(id)) message.removedTasks.push(id);
-      return;
-    }
-    // Nothing else of an assignment ever changes.
-    const { networking, container } = assignment;
-    const text = `${desiredOnNode(task)} ${JSON.stringify([networking, liveLimits(container)])}`;
-    if (this.#sent.task.get(id) === text) return;
-    this.#sent.task.set(id, text);
-    message.tasks.push(fromModel.taskAssignment(assignment));
-  }
-
-  #addPeer(message: AssignmentsMessage, id: string): void {
-    const node = this.#view.get('node', id);
-    if (id === this.#nodeId) {
-      if (node?.subnet === this.#subnet) return;
-      this.#subnet = node?.subnet;
-      message.subnet = node?.subnet;
-      return;
-    }
-    const peer = node && peerAssignment(node);
-    if (peer) {
-      this.#sent.peer.add(id);
-      message.peers.push(fromModel.peer(peer));
-    } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
-  }
-
-  #addEndpoint(message: AssignmentsMessage, id: string): void {
-    const endpoint = this.#endpoint(id);
-    if (endpoint) {
-      this.#sent.endpoint.add(id);
-      message.endpoints.push(fromModel.endpoint(endpoint));
-    } else if (this.#sent.endpoint.delete(id)) message.removedEndpoints.push(id);
-  }
-}
-
-function isEmpty(message: AssignmentsMessage): boolean {
-  const lists = [message.tasks, message.peers, message.endpoints];
-  const removed = [message.removedTasks, message.removedPeers, message.removedEndpoints];
-  return message.subnet === undefined && [...lists, ...removed].every((list) => list.length === 0);
+function isHeard({ state, silentSince }: Node): boolean {
+  return state === 'ready' && silentSince === undefined;
 }

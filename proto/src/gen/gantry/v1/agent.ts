@@ -72,6 +72,16 @@ export interface AssignmentsMessage {
   removedTasks: string[];
   removedPeers: string[];
   removedEndpoints: string[];
+  /** Somebody waits for the node to have applied this: a task is stopped only when no host sends it connections. */
+  acknowledge: boolean;
+}
+
+export interface AppliedRequest {
+  sessionId: string;
+  sequence: number;
+}
+
+export interface AppliedResponse {
 }
 
 export interface TaskAssignment {
@@ -667,6 +677,7 @@ function createBaseAssignmentsMessage(): AssignmentsMessage {
     removedTasks: [],
     removedPeers: [],
     removedEndpoints: [],
+    acknowledge: false,
   };
 }
 
@@ -698,6 +709,9 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     }
     for (const v of message.removedEndpoints) {
       writer.uint32(74).string(v!);
+    }
+    if (message.acknowledge !== false) {
+      writer.uint32(320).bool(message.acknowledge);
     }
     return writer;
   },
@@ -787,6 +801,14 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.removedEndpoints.push(reader.string());
             continue;
           }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.acknowledge = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -813,6 +835,117 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.removedTasks = object.removedTasks?.map((e) => e) || [];
     message.removedPeers = object.removedPeers?.map((e) => e) || [];
     message.removedEndpoints = object.removedEndpoints?.map((e) => e) || [];
+    message.acknowledge = object.acknowledge ?? false;
+    return message;
+  },
+};
+
+function createBaseAppliedRequest(): AppliedRequest {
+  return { sessionId: "", sequence: 0 };
+}
+
+export const AppliedRequest: MessageFns<AppliedRequest> = {
+  encode(message: AppliedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppliedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppliedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppliedRequest>): AppliedRequest {
+    return AppliedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppliedRequest>): AppliedRequest {
+    const message = createBaseAppliedRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.sequence = object.sequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseAppliedResponse(): AppliedResponse {
+  return {};
+}
+
+export const AppliedResponse: MessageFns<AppliedResponse> = {
+  encode(_: AppliedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppliedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppliedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppliedResponse>): AppliedResponse {
+    return AppliedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<AppliedResponse>): AppliedResponse {
+    const message = createBaseAppliedResponse();
     return message;
   },
 };
@@ -2182,6 +2315,16 @@ export const AgentGatewayService = {
     responseSerialize: (value: AssignmentsMessage): Buffer => Buffer.from(AssignmentsMessage.encode(value).finish()),
     responseDeserialize: (value: Buffer): AssignmentsMessage => AssignmentsMessage.decode(value),
   },
+  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
+  applied: {
+    path: "/gantry.v1.AgentGateway/Applied" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AppliedRequest): Buffer => Buffer.from(AppliedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AppliedRequest => AppliedRequest.decode(value),
+    responseSerialize: (value: AppliedResponse): Buffer => Buffer.from(AppliedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AppliedResponse => AppliedResponse.decode(value),
+  },
   /** Newest status per task, batched; acknowledged once it is in the store. */
   report: {
     path: "/gantry.v1.AgentGateway/Report" as const,
@@ -2221,6 +2364,8 @@ export interface AgentGatewayServer extends UntypedServiceImplementation {
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
   /** What this node should hold: first complete, then changes numbered without gaps. */
   assignments: handleServerStreamingCall<AssignmentsRequest, AssignmentsMessage>;
+  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
+  applied: handleUnaryCall<AppliedRequest, AppliedResponse>;
   /** Newest status per task, batched; acknowledged once it is in the store. */
   report: handleUnaryCall<ReportRequest, ReportResponse>;
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
@@ -2269,6 +2414,22 @@ export interface AgentGatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<AssignmentsMessage>;
+  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
+  applied(
+    request: AppliedRequest,
+    callback: (error: ServiceError | null, response: AppliedResponse) => void,
+  ): ClientUnaryCall;
+  applied(
+    request: AppliedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AppliedResponse) => void,
+  ): ClientUnaryCall;
+  applied(
+    request: AppliedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AppliedResponse) => void,
+  ): ClientUnaryCall;
   /** Newest status per task, batched; acknowledged once it is in the store. */
   report(
     request: ReportRequest,

@@ -1,0 +1,162 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '@gantry/kit/log';
+import { VirtualClock } from '@gantry/kit/virtual-clock';
+import type { AnyObject } from '@gantry/model/objects';
+import type { Service } from '@gantry/model/service';
+import type { Task } from '@gantry/model/task';
+import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { aNode, aRevision, aService, aStatus, aTask, viewOf } from '../../../../tests/support/builders.ts';
+import type { Change, Store } from '../store/store.ts';
+import type { Tables } from '../store/tables.ts';
+import { Feed } from './feed.ts';
+
+/** A store in which a test writes what it likes. */
+class OpenTables implements Store {
+  readonly tables: Tables;
+  #listener: (changes: readonly Change[]) => void = () => undefined;
+
+  constructor(objects: readonly AnyObject[]) {
+    this.tables = viewOf(objects);
+  }
+
+  put(...objects: readonly AnyObject[]): void {
+    const changes = objects.flatMap((object) => {
+      const version = ++this.tables.revision;
+      return this.tables.apply(object.kind, object.id, { ...object, version }) ?? [];
+    });
+    this.#listener(changes);
+  }
+
+  view = (): Tables => this.tables;
+  commit = (): never => {
+    throw new Error('the feed writes nothing');
+  };
+  subscribe = (listener: (changes: readonly Change[]) => void): (() => void) => {
+    this.#listener = listener;
+    return () => undefined;
+  };
+  close = (): Promise<void> => Promise.resolve();
+}
+
+const nodes = ['a', 'b', 'c'].map((id) => aNode({ id, name: id }));
+const service: Service = aService({ id: 's', vip: '10.211.0.1' });
+const revision = aRevision({ id: 's-r1', serviceId: 's' });
+const serving: Task = aTask({
+  id: 't',
+  serviceId: 's',
+  revisionId: 's-r1',
+  nodeId: 'a',
+  status: aStatus({ state: 'running', ready: true, address: '10.210.1.2' }),
+});
+const leaving: Task = { ...serving, desired: 'shutdown' };
+
+let store: OpenTables;
+let clock: VirtualClock;
+let feed: Feed;
+let sent: Map<string, AssignmentsMessage[]>;
+
+function begin(task: Task): void {
+  store = new OpenTables([...nodes, service, revision, task]);
+  clock = new VirtualClock();
+  feed = new Feed({ store, clock, log: silentLogger });
+  sent = new Map();
+}
+
+/** The node opens its stream; what it is sent is noted. */
+function follow(...ids: readonly string[]): void {
+  for (const id of ids) {
+    const messages: AssignmentsMessage[] = [];
+    sent.set(id, messages);
+    feed.follow(id, { write: (message) => messages.push(message) > 0, onDrain: () => undefined });
+  }
+}
+
+/** The last word to node `a` on what the task should do. */
+function desired(): string | undefined {
+  return sent
+    .get('a')
+    ?.flatMap(({ tasks }) => tasks)
+    .at(-1)?.desired;
+}
+
+/** The node says that it has applied all it was sent. */
+function applied(id: string): void {
+  const last = sent.get(id)?.at(-1);
+  expect(last?.acknowledge).toBe(true);
+  feed.applied(id, last?.sequence ?? 0);
+}
+
+describe('a task that gets traffic and is to stop', () => {
+  beforeEach(async () => {
+    begin(serving);
+    follow('a', 'b', 'c');
+    store.put(leaving);
+    await clock.advance(0);
+  });
+
+  test('goes on until every host sends it nothing more', async () => {
+    expect(sent.get('b')?.at(-1)?.endpoints[0]?.backends).toEqual([]);
+    for (const id of ['a', 'b', 'c']) {
+      expect(desired()).toBe('running');
+      applied(id);
+      await clock.advance(0);
+    }
+    expect(desired()).toBe('shutdown');
+  });
+
+  test('does not wait for a host that goes down', async () => {
+    applied('a');
+    applied('b');
+    store.put({ ...nodes[2]!, state: 'down' });
+    await clock.advance(0);
+    expect(desired()).toBe('shutdown');
+  });
+
+  test('waits no longer than two seconds for a host that hangs', async () => {
+    applied('a');
+    applied('b');
+    await clock.advance(1_999);
+    expect(desired()).toBe('running');
+    await clock.advance(1);
+    expect(desired()).toBe('shutdown');
+  });
+
+  test('counts a host that comes back with a whole set', async () => {
+    applied('a');
+    applied('b');
+    follow('c');
+    applied('c');
+    await clock.advance(0);
+    expect(desired()).toBe('shutdown');
+  });
+});
+
+test('a task that gets no traffic is stopped at once', async () => {
+  const starting = { ...serving, status: aStatus({ state: 'starting' }) };
+  begin(starting);
+  follow('a', 'b', 'c');
+  store.put({ ...starting, desired: 'shutdown' });
+  await clock.advance(0);
+  expect(desired()).toBe('shutdown');
+  expect(sent.get('b')?.some(({ acknowledge }) => acknowledge)).toBe(false);
+});
+
+test('a new leader holds what its predecessor may not have told to everybody', async () => {
+  begin(leaving);
+  follow('a');
+  expect(desired()).toBe('running');
+  follow('b', 'c');
+  for (const id of ['a', 'b', 'c']) applied(id);
+  await clock.advance(0);
+  expect(desired()).toBe('shutdown');
+});
+
+test('a task hears of it when its service is on other networks, and others hear of the service', async () => {
+  begin(serving);
+  follow('a', 'b');
+  const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 1 } as const;
+  store.put({ ...store.tables.get('service', 's')!, spec: { ...service.spec, networking } });
+  await clock.advance(0);
+  expect(sent.get('a')?.at(-1)?.tasks[0]?.networking?.drainMs).toBe(1);
+  expect(sent.get('b')?.at(-1)?.endpoints[0]?.networking?.networks).toEqual([]);
+});

@@ -1,0 +1,161 @@
+import type { Clock } from '@gantry/kit/clock';
+import type { EndpointAssignment } from '@gantry/model/assignment';
+import type { NodeId } from '@gantry/model/ids';
+import { liveLimits } from '@gantry/model/limits';
+import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import * as fromModel from '@gantry/proto/from-model';
+import type { View } from '../store/store.ts';
+import { desiredOnNode, peerAssignment, taskAssignment } from './assignments.ts';
+
+/** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
+export interface Outlet {
+  write(message: AssignmentsMessage): boolean;
+  onDrain(listener: () => void): void;
+}
+
+/** What a subscriber asks of the feed. */
+export interface SubscriberDeps {
+  readonly nodeId: NodeId;
+  readonly outlet: Outlet;
+  readonly view: View;
+  readonly soon: Clock['soon'];
+  readonly endpoint: (id: string) => EndpointAssignment | undefined;
+  /** The round of changes that a message sent now contains. */
+  readonly round: () => number;
+  /** True if somebody waits for this node to say that it has applied what it is sent. */
+  readonly awaited: () => boolean;
+  /** True while the order to stop this task is held back. */
+  readonly held: (taskId: string) => boolean;
+}
+
+type Kind = 'task' | 'peer' | 'endpoint';
+
+/** One node's stream: what it was sent, and what it has to hear of. */
+export class Subscriber {
+  readonly #deps: SubscriberDeps;
+  /** Key → what was sent of it. */
+  readonly #sent = { task: new Map<string, string>(), peer: new Set<string>(), endpoint: new Set<string>() };
+  readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
+    task: new Set(),
+    peer: new Set(),
+    endpoint: new Set(),
+  };
+  #subnet: string | undefined;
+  #sequence = 0;
+  #scheduled = false;
+  #blocked = false;
+  #closed = false;
+
+  /** Sequences that the node was asked to acknowledge, each with the round it contains. */
+  #asked: { readonly sequence: number; readonly round: number }[] = [];
+
+  constructor(deps: SubscriberDeps) {
+    this.#deps = deps;
+    deps.outlet.onDrain(() => {
+      this.#blocked = false;
+      this.#schedule();
+    });
+  }
+
+  sendComplete(endpoints: Iterable<string>): void {
+    for (const { id } of this.#deps.view.tasksOnNode(this.#deps.nodeId)) this.#dirty.task.add(id);
+    for (const { id } of this.#deps.view.all('node')) this.#dirty.peer.add(id);
+    for (const id of endpoints) this.#dirty.endpoint.add(id);
+    this.#flush(true);
+  }
+
+  touch(kind: Kind, id: string): void {
+    this.#dirty[kind].add(id);
+    this.#schedule();
+  }
+
+  /** The node has applied everything up to this sequence; answers with the newest round in it, if one was asked for. */
+  applied(sequence: number): number | undefined {
+    const done = this.#asked.filter((asked) => asked.sequence <= sequence);
+    this.#asked = this.#asked.filter((asked) => asked.sequence > sequence);
+    return done.at(-1)?.round;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Changes of one turn of the event loop go together; while the wire is full they pile up as keys, not as messages. */
+  #schedule(): void {
+    if (this.#scheduled || this.#blocked || this.#closed) return;
+    this.#scheduled = true;
+    this.#deps.soon(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#flush(false);
+    });
+  }
+
+  #flush(complete: boolean): void {
+    const message: AssignmentsMessage = {
+      sequence: this.#sequence + 1,
+      complete,
+      subnet: undefined,
+      tasks: [],
+      peers: [],
+      endpoints: [],
+      removedTasks: [],
+      removedPeers: [],
+      removedEndpoints: [],
+      acknowledge: this.#deps.awaited(),
+    };
+    for (const id of this.#dirty.task) this.#addTask(message, id);
+    for (const id of this.#dirty.peer) this.#addPeer(message, id);
+    for (const id of this.#dirty.endpoint) this.#addEndpoint(message, id);
+    for (const keys of Object.values(this.#dirty)) keys.clear();
+    if (!complete && !message.acknowledge && isEmpty(message)) return;
+    this.#sequence++;
+    if (message.acknowledge) this.#asked.push({ sequence: this.#sequence, round: this.#deps.round() });
+    this.#blocked = !this.#deps.outlet.write(message);
+  }
+
+  #addTask(message: AssignmentsMessage, id: string): void {
+    const task = this.#deps.view.get('task', id);
+    const assignment = task?.nodeId === this.#deps.nodeId ? taskAssignment(this.#deps.view, task) : undefined;
+    if (!task || !assignment) {
+      if (this.#sent.task.delete(id)) message.removedTasks.push(id);
+      return;
+    }
+    // It may still get traffic: until no host sends it any, it goes on as if nothing had been said.
+    const desired = this.#deps.held(id) ? 'running' : desiredOnNode(task);
+    // Nothing else of an assignment ever changes.
+    const { networking, container } = assignment;
+    const text = `${desired} ${JSON.stringify([networking, liveLimits(container)])}`;
+    if (this.#sent.task.get(id) === text) return;
+    this.#sent.task.set(id, text);
+    message.tasks.push(fromModel.taskAssignment({ ...assignment, desired }));
+  }
+
+  #addPeer(message: AssignmentsMessage, id: string): void {
+    const node = this.#deps.view.get('node', id);
+    if (id === this.#deps.nodeId) {
+      if (node?.subnet === this.#subnet) return;
+      this.#subnet = node?.subnet;
+      message.subnet = node?.subnet;
+      return;
+    }
+    const peer = node && peerAssignment(node);
+    if (peer) {
+      this.#sent.peer.add(id);
+      message.peers.push(fromModel.peer(peer));
+    } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
+  }
+
+  #addEndpoint(message: AssignmentsMessage, id: string): void {
+    const endpoint = this.#deps.endpoint(id);
+    if (endpoint) {
+      this.#sent.endpoint.add(id);
+      message.endpoints.push(fromModel.endpoint(endpoint));
+    } else if (this.#sent.endpoint.delete(id)) message.removedEndpoints.push(id);
+  }
+}
+
+function isEmpty(message: AssignmentsMessage): boolean {
+  const lists = [message.tasks, message.peers, message.endpoints];
+  const removed = [message.removedTasks, message.removedPeers, message.removedEndpoints];
+  return message.subnet === undefined && [...lists, ...removed].every((list) => list.length === 0);
+}
