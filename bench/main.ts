@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   recover: () => import('./recover.ts'),
   cli: () => import('./cli.ts'),
   unpack: () => import('./unpack.ts'),
+  schedule: () => import('./schedule.ts'),
 };
 
 const [name, ...rest] = process.argv.slice(2);

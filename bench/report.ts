@@ -7,27 +7,33 @@ export interface Figure {
   /** Absent where there is only a target. */
   readonly peer?: { readonly name: string; readonly values: readonly number[] };
   readonly target: string;
+  /** Of the values; ms if absent. */
+  readonly unit?: string;
 }
 
 export interface BenchResult {
   readonly setup: string;
-  /** All values in ms. */
   readonly figures: readonly Figure[];
 }
 
 /** The result as lines for a person: min · median · max of each, and the ratio of medians. */
 export function report(result: BenchResult): string {
   const lines = [result.setup, ''];
-  for (const { what, ours, peer, target } of result.figures) {
-    lines.push(`${what}: ${words(ours)}   (target ${target})`);
+  for (const { what, ours, peer, target, unit } of result.figures) {
+    lines.push(`${what}: ${words(ours, unit)}   (target ${target})`);
     if (!peer) continue;
     const ratio = spread(ours).median / spread(peer.values).median;
-    lines.push(`    ${peer.name}: ${words(peer.values)}   ratio ${ratio.toFixed(2)}`);
+    lines.push(`    ${peer.name}: ${words(peer.values, unit)}   ratio ${ratio.toFixed(2)}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-function words(values: readonly number[]): string {
+function words(values: readonly number[], unit?: string): string {
   const { min, median, max } = spread(values);
-  return `median ${ms(median)}, min ${ms(min)}, max ${ms(max)}, n=${values.length}`;
+  const word = (value: number): string => (unit === undefined ? ms(value) : `${short(value)} ${unit}`);
+  return `median ${word(median)}, min ${word(min)}, max ${word(max)}, n=${values.length}`;
+}
+
+function short(value: number): string {
+  return value < 100 ? String(Math.round(value * 100) / 100) : Math.round(value).toLocaleString('en');
 }

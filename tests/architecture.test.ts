@@ -25,7 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   proto: ['model'],
   'controller/store': ['model', 'kit'],
   'controller/election': ['model', 'kit', 'types:controller/store'],
-  'controller/scheduler': ['model'],
+  'controller/scheduler': ['model', 'types:controller/store'],
   'controller/reconcilers': ['model', 'controller/scheduler', 'types:controller/store'],
   'controller/loop': ['kit', 'types:controller/store', 'types:controller/reconcilers'],
   'controller/api': [

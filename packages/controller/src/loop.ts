@@ -121,7 +121,7 @@ class Loop {
         }
         if (!batch.add({ reconciler, key }, decision.writes)) return batch;
         // What did not fit whole is decided again on the outcome of its first part.
-        if (!batch.holdsAll(decision.writes)) return batch;
+        if (!batch.holdsAll(decision.writes) || decision.more === true) return batch;
         keys.delete(key);
       }
     }

@@ -12,6 +12,8 @@ export interface NodeDescription {
   readonly kernel: string;
   readonly agentVersion: string;
   readonly bootId: string;
+  /** Countable things that tasks may reserve, as the operator named them: `{ gpu: 2 }`. Absent: none. */
+  readonly devices?: Readonly<Record<string, number>>;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ServiceNetworking } from './network.ts';
 import type { Dependency } from './dependency.ts';
 import type { JobSpec, JobStatus } from './job.ts';
 import type { Hold, UpdatePolicy, UpdateStatus } from './update.ts';
+import type { HardPlacement, Placement } from './placement.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
 export interface PortSpec {
@@ -87,6 +88,8 @@ export interface ServiceSpec {
   readonly restart: RestartPolicy;
   /** Rules over node labels and attributes, e.g. `node.labels.disk==ssd`. */
   readonly constraints: readonly string[];
+  /** Absent: nothing but the constraints is asked for. */
+  readonly placement?: Placement;
   readonly labels: Readonly<Record<string, string>>;
   /** How it goes over to a new revision; absent: `defaultUpdate`. */
   readonly update?: UpdatePolicy;
@@ -133,6 +136,7 @@ export interface Revision {
   readonly settings?: SpecSettings;
   /** Why there is this revision, for people: `applied`, `restarted`. */
   readonly cause?: string;
+  readonly placement?: HardPlacement;
   /** ms since the epoch. */
   readonly createdAt: number;
 }

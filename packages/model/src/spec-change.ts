@@ -1,5 +1,6 @@
 import { changesInPlace } from './limits.ts';
 import { same } from './same.ts';
+import { defaultPlacement, hardPart, type HardPlacement } from './placement.ts';
 import type { ResolvedImage, Revision, ServiceSpec } from './service.ts';
 
 /**
@@ -18,9 +19,12 @@ export function needsNewRevision(
   return (
     !changesInPlace(before, after) ||
     !same(hostPorts(old.ports), hostPorts(spec.ports)) ||
-    !same(old.constraints, spec.constraints)
+    !same(old.constraints, spec.constraints) ||
+    !same(old.placement ?? nowhereElse, hardPart(spec.placement ?? defaultPlacement))
   );
 }
+
+const nowhereElse: HardPlacement = hardPart(defaultPlacement);
 
 /** Ingress ports belong to the service; only ports of mode `host` are a task's own. */
 function hostPorts(ports: ServiceSpec['ports']): ServiceSpec['ports'] {

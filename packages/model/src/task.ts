@@ -80,3 +80,17 @@ export function mayBecome(from: TaskState, to: TaskState): boolean {
 export function holdsNode(task: Task): boolean {
   return task.nodeId !== undefined && !isTerminal(task.status.state);
 }
+
+const plainKeys = 9;
+
+/**
+ * The task with its node and a new status. Written out for a task that has nothing but what every task has: placing makes
+ * them by the hundred thousand, and a copy by spreading costs ten times as much.
+ */
+export function placedOn(task: Task, nodeId: NodeId, status: TaskStatus): Task {
+  let keys = 0;
+  for (const _key in task) keys++;
+  if (keys !== plainKeys || task.nodeId !== undefined) return { ...task, nodeId, status };
+  const { id, version, serviceId, revisionId, slot, desired, createdAt } = task;
+  return { kind: 'task', id, version, serviceId, revisionId, slot, desired, status, createdAt, nodeId };
+}

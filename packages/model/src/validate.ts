@@ -7,6 +7,7 @@ import { tuningProblems } from './limits.ts';
 import { namingProblems } from './naming.ts';
 import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './rules.ts';
 import { networkProblems } from './network-problems.ts';
+import { placementProblems } from './placement.ts';
 import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
 import { volumeProblems } from './volume.ts';
 import { policyProblems } from './update.ts';
@@ -25,6 +26,7 @@ export function problemsOf(spec: ServiceSpec): readonly Problem[] {
     ...spec.ports.flatMap((port, index) => portProblems(port, `ports.${index}`)),
     ...duplicatePorts(spec.ports),
     ...spec.constraints.flatMap((text, index) => constraintProblems(text, `constraints.${index}`)),
+    ...(spec.placement ? placementProblems(spec.placement) : []),
     ...restartProblems(spec),
     ...networkProblems(spec),
     ...(spec.update ? policyProblems(spec.update, 'update') : []),

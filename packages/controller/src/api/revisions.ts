@@ -1,3 +1,4 @@
+import { hardPart } from '@gantry/model/placement';
 import type { ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { needsNewRevision } from '@gantry/model/spec-change';
 import { targetRevision } from '@gantry/model/update';
@@ -10,7 +11,18 @@ export function newRevision(
   image: ResolvedImage,
 ): Revision {
   const { container, ports, constraints, ...settings } = spec;
-  return { kind: 'revision', version: 0, ...at, container, image, ports, constraints, settings };
+  const placement = spec.placement && { placement: hardPart(spec.placement) };
+  return {
+    kind: 'revision',
+    version: 0,
+    ...at,
+    container,
+    image,
+    ports,
+    constraints,
+    ...placement,
+    settings,
+  };
 }
 
 /** The whole spec of a revision. The number of replicas stays as it is now: how much is needed is no part of a version. */

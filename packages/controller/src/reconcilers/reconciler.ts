@@ -36,6 +36,8 @@ export interface Decision {
   readonly writes: readonly Write[];
   /** Look at this key again at this time (ms since the epoch), even if nothing changes. */
   readonly wakeAt?: number;
+  /** The work of one decision is bounded: others get the thread, then the key is asked again at once. */
+  readonly more?: boolean;
   /** Why, in words, for the log. */
   readonly note?: string;
 }

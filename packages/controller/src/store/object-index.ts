@@ -13,6 +13,11 @@ export class ObjectIndex<T extends { readonly id: string }> {
 
   /** Takes `before` out and puts `after` in; either may be absent. */
   move(before: T | undefined, after: T | undefined): void {
+    const key = before && this.#keyOf(before);
+    if (before && after && key === this.#keyOf(after)) {
+      if (key !== undefined) this.#groups.get(key)?.set(after.id, after);
+      return;
+    }
     if (before) this.#remove(before);
     if (after) this.#add(after);
   }

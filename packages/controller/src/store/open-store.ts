@@ -1,6 +1,7 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { AnyObject } from '@gantry/model/objects';
+import { Echo } from './echo.ts';
 import { decode, encode, keyOf, parseKey } from './codec.ts';
 import type { Compare, Entry, Log, LogEvent, Operation } from './log.ts';
 import { maxWrites, type Change, type CommitResult, type Store, type View, type Write } from './store.ts';
@@ -36,6 +37,7 @@ class LogStore implements Store {
   readonly #source: Log;
   readonly #deps: StoreDeps;
   readonly #tables = new Tables();
+  readonly #echo = new Echo();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #abort = new AbortController();
   #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
@@ -70,8 +72,11 @@ class LogStore implements Store {
     const { fence } = this.#deps;
     const lead = fence?.current();
     if (fence && !lead) return { ok: false, why: 'not_leader' };
+    const operations = writes.map(operationOf);
+    this.#echo.expect(writes, operations);
     const compares: Compare[] = [...(lead ? [lead] : []), ...writes.map(compareOf)];
-    const result = await this.#source.txn(compares, writes.map(operationOf));
+    const result = await this.#source.txn(compares, operations);
+    if (result.outcome !== 'committed') this.#echo.forget(operations);
     if (result.outcome === 'unknown') return { ok: false, why: 'unavailable', message: result.message };
     if (result.outcome === 'refused') {
       // What is decided anew should see what caused the conflict.
@@ -135,7 +140,7 @@ class LogStore implements Store {
     const parsed = parseKey(key);
     if (!parsed) return undefined;
     try {
-      return decode(parsed.kind, value, version);
+      return this.#echo.take(key, value, version) ?? decode(parsed.kind, value, version);
     } catch (error) {
       this.#deps.log.error('a stored object cannot be read and is left out', { key, error: String(error) });
       return undefined;

@@ -23,6 +23,17 @@ export type Change = {
 }[Kind];
 
 /**
+ * What a reader keeps beside the view and brings up to date by its changes instead of computing it anew. It must be what
+ * `build` would answer on the same view, so that a decision that uses it stays a function of the view.
+ */
+export interface Derived<S> {
+  readonly name: string;
+  build(view: View): S;
+  /** The view contains the change already. */
+  apply(state: S, change: Change): void;
+}
+
+/**
  * The state of the cluster at one revision, in memory and indexed. Synchronous: as long as a reader does not await,
  * what it sees is consistent. Objects are immutable.
  */
@@ -39,6 +50,8 @@ export interface View {
   serviceNamed(stack: string, name: string): Service | undefined;
   servicesOfStack(stack: string): Iterable<Service>;
   nodeNamed(name: string): Node | undefined;
+  /** The derived state of this view; built when it is first asked for, kept up to date from then on. */
+  derived<S>(kind: Derived<S>): S;
 }
 
 export type CommitResult =

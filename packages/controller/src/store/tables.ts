@@ -4,7 +4,7 @@ import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 import { ObjectIndex } from './object-index.ts';
-import type { Change, View } from './store.ts';
+import type { Change, Derived, View } from './store.ts';
 
 const noTasks: readonly Task[] = [];
 
@@ -18,6 +18,7 @@ export class Tables implements View {
   readonly #revisions = new ObjectIndex<Revision>((revision) => revision.serviceId);
   readonly #byName = new ObjectIndex<Service>(({ spec }) => `${spec.stack}/${spec.name}`);
   readonly #byStack = new ObjectIndex<Service>(({ spec }) => spec.stack);
+  readonly #derived = new Map<Derived<unknown>, unknown>();
   readonly #nodesByName = new ObjectIndex<Node>((node) => node.name);
 
   get<K extends Kind>(kind: K, id: string): ObjectKinds[K] | undefined {
@@ -67,33 +68,36 @@ export class Tables implements View {
     if (!table || before === after || (before && after && before.version >= after.version)) return undefined;
     if (after) table.set(id, after);
     else table.delete(id);
-    this.#reindex(before, after);
-    return { kind, id, ...(before && { before }), ...(after && { after }) } as Change;
+    this.#reindex(kind, before, after);
+    const change = changeOf(kind, id, before, after);
+    for (const [derived, state] of this.#derived) derived.apply(state, change);
+    return change;
   }
 
-  #reindex(before: AnyObject | undefined, after: AnyObject | undefined): void {
-    for (const object of [before, after]) {
-      const [remove, add] = object === before ? [object, undefined] : [undefined, object];
-      switch (object?.kind) {
-        case 'task':
-          for (const index of [this.#byService, this.#byNode, this.#unplaced]) {
-            index.move(remove as Task | undefined, add as Task | undefined);
-          }
-          break;
-        case 'revision':
-          this.#revisions.move(remove as Revision | undefined, add as Revision | undefined);
-          break;
-        case 'service':
-          for (const index of [this.#byName, this.#byStack]) {
-            index.move(remove as Service | undefined, add as Service | undefined);
-          }
-          break;
-        case 'node':
-          this.#nodesByName.move(remove as Node | undefined, add as Node | undefined);
-          break;
-        case undefined:
-          break;
-      }
+  derived<S>(kind: Derived<S>): S {
+    const known = this.#derived.get(kind);
+    if (known !== undefined) return known as S;
+    const state = kind.build(this);
+    this.#derived.set(kind, state);
+    return state;
+  }
+
+  /** `before` and `after` are of the kind. */
+  #reindex(kind: Kind, before: AnyObject | undefined, after: AnyObject | undefined): void {
+    switch (kind) {
+      case 'task':
+        this.#byService.move(before as Task | undefined, after as Task | undefined);
+        this.#byNode.move(before as Task | undefined, after as Task | undefined);
+        this.#unplaced.move(before as Task | undefined, after as Task | undefined);
+        return;
+      case 'revision':
+        return this.#revisions.move(before as Revision | undefined, after as Revision | undefined);
+      case 'service':
+        this.#byName.move(before as Service | undefined, after as Service | undefined);
+        this.#byStack.move(before as Service | undefined, after as Service | undefined);
+        return;
+      case 'node':
+        return this.#nodesByName.move(before as Node | undefined, after as Node | undefined);
     }
   }
 
@@ -102,11 +106,21 @@ export class Tables implements View {
   }
 }
 
+/** Written out, for it is made for every event. */
+function changeOf(
+  kind: Kind,
+  id: string,
+  before: AnyObject | undefined,
+  after: AnyObject | undefined,
+): Change {
+  if (!before) return { kind, id, after } as Change;
+  return (after ? { kind, id, before, after } : { kind, id, before }) as Change;
+}
+
 /** A task that waits for a place. */
 function isUnplaced(task: Task): boolean {
-  return (
-    task.nodeId === undefined && task.desired === 'running' && ['new', 'pending'].includes(task.status.state)
-  );
+  const { state } = task.status;
+  return task.nodeId === undefined && task.desired === 'running' && (state === 'new' || state === 'pending');
 }
 
 function first<T>(items: Iterable<T> | undefined): T | undefined {

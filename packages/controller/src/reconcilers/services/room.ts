@@ -1,7 +1,8 @@
 import type { RevisionId } from '@gantry/model/ids';
 import type { Task } from '@gantry/model/task';
 import { refusal } from '../../scheduler/filters.ts';
-import { loadOf, requirementOf } from '../../scheduler/loads.ts';
+import { loadOf } from '../../scheduler/loads.ts';
+import { requirementOf } from '../../scheduler/requirement.ts';
 import type { View } from '../../store/store.ts';
 
 /**
@@ -17,6 +18,7 @@ export function fitsInsteadOf(view: View, wanted: RevisionId, old: Task): boolea
   return (
     asked.cpuMillis <= held.cpuMillis &&
     asked.memoryBytes <= held.memoryBytes &&
+    asked.devices.every(([name, count]) => count <= (new Map(held.devices).get(name) ?? 0)) &&
     asked.hostPorts.every((port) => held.hostPorts.includes(port)) &&
     refusal(
       loadOf(node, [], () => undefined),

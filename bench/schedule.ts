@@ -1,0 +1,44 @@
+import type { BenchResult, Figure } from './report.ts';
+import { commitAll } from './schedule/commit.ts';
+import { shapes, type Shape } from './schedule/cluster.ts';
+import { decideAll } from './schedule/decide.ts';
+import { placeOpenb } from './schedule/openb.ts';
+
+const rounds = 5;
+
+/**
+ * Placing, on one core: the set-ups of SwarmKit's scheduler benchmarks (its own rates, of the same host, stand as the
+ * target), how long the thread is held, and the openb trace. `GANTRY_BENCH_OPENB` names a folder with another trace.
+ */
+export async function run(): Promise<BenchResult> {
+  const figures: Figure[] = [];
+  for (const shape of shapes) figures.push(...(await measured(shape)));
+  const trace = process.env.GANTRY_BENCH_OPENB;
+  for (const { percent, refused, unallocated } of placeOpenb(trace)) {
+    const target = percent === 90 ? '0' : percent === 100 ? '≤ 0.8 % of GPUs' : 'none';
+    figures.push(
+      { what: `openb at ${percent} % of arrivals: refused`, ours: [refused], unit: 'tasks', target },
+      { what: `openb at ${percent} % of arrivals: unallocated GPUs`, ours: [unallocated], unit: '%', target },
+    );
+  }
+  return {
+    setup: `the real scheduler, loop and store over a log in memory, one thread, ${rounds} runs each; nodes/tasks/services, each task 100m and 500 MiB (1k: and over 3 zones, and on every second node)`,
+    figures,
+  };
+}
+
+async function measured(shape: Shape): Promise<readonly Figure[]> {
+  const decided = Array.from({ length: rounds }, () => decideAll(shape));
+  const committed = [];
+  for (let round = 0; round < rounds; round++) committed.push(await commitAll(shape));
+  const rate = ({ ms }: { readonly ms: number }): number => (shape.tasks / ms) * 1_000;
+  const { decide, commit } = shape.swarmkit;
+  const times = (factor: number, [low, high]: readonly [number, number]): string =>
+    `${factor} × SwarmKit's ${low}–${high}`;
+  return [
+    { what: `${shape.name}: decide only`, ours: decided.map(rate), unit: 'tasks/s', target: times(2, decide) },
+    { what: `${shape.name}: with commits`, ours: committed.map(rate), unit: 'tasks/s', target: times(10, commit) },
+    { what: `${shape.name}: longest decision`, ours: decided.map(({ longest }) => longest), target: '≤ 50 ms' },
+    { what: `${shape.name}: thread held, with commits`, ours: committed.map(({ longest }) => longest), target: '≤ 50 ms' },
+  ]; // prettier-ignore
+}

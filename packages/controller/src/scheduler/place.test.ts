@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { meets, parseConstraint } from '@gantry/model/constraint';
+import type { Node } from '@gantry/model/node';
+import type { AnyObject } from '@gantry/model/objects';
+import { defaultPlacement, hardPart, type Placement } from '@gantry/model/placement';
+import type { Revision } from '@gantry/model/service';
+import { isTerminal, type Task } from '@gantry/model/task';
+import {
+  aContainer,
+  aNode,
+  aRevision,
+  aService,
+  aSpec,
+  aTask,
+  viewOf,
+} from '../../../../tests/support/builders.ts';
+import type { Tables } from '../store/tables.ts';
+import { clusterOf } from './cluster.ts';
+import { placeWaiting } from './place.ts';
+
+const nodeIds = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'];
+const serviceIds = ['a', 'b', 'c'];
+
+const aHost = (id: string): fc.Arbitrary<Node> =>
+  fc
+    .record({
+      zone: fc.constantFrom('x', 'y'),
+      disk: fc.constantFrom('ssd', 'hdd'),
+      cpuMillis: fc.constantFrom(1_000, 2_000),
+      gpu: fc.constantFrom(0, 1, 2),
+      state: fc.constantFrom('ready', 'ready', 'ready', 'down' as const),
+      availability: fc.constantFrom('active', 'active', 'active', 'pause' as const),
+    })
+    .map(({ zone, disk, cpuMillis, gpu, state, availability }) => {
+      const node = aNode({ id, name: id, labels: { zone, disk }, state, availability });
+      return {
+        ...node,
+        description: { ...node.description, cpuMillis, ...(gpu > 0 && { devices: { gpu } }) },
+      };
+    });
+
+const aRule: fc.Arbitrary<Placement> = fc
+  .record({
+    gpu: fc.constantFrom(0, 0, 1),
+    maxPerNode: fc.constantFrom(undefined, undefined, 1, 2),
+    near: fc.constantFrom<readonly string[]>([], [], ['shop/a']),
+    apart: fc.constantFrom<readonly string[]>([], [], ['shop/b'], ['shop/c']),
+    spread: fc.constantFrom<readonly string[]>([], ['node.labels.zone'], ['node.labels.zone', 'node.labels.disk']),
+    prefer: fc.constantFrom<Placement['prefer']>([], [{ constraint: 'node.labels.disk==ssd', weight: 50 }]),
+    priority: fc.constantFrom(0, 0, 5),
+  })
+  .map(({ gpu, maxPerNode, ...rest }) => ({
+    ...defaultPlacement,
+    ...rest,
+    devices: gpu > 0 ? { gpu } : {},
+    ...(maxPerNode !== undefined && { maxPerNode }),
+  })); // prettier-ignore
+
+const someService = (id: string): fc.Arbitrary<readonly AnyObject[]> =>
+  fc
+    .record({ placement: aRule, cpuMillis: fc.constantFrom(0, 300, 700), ssd: fc.boolean(), port: fc.boolean() })
+    .map(({ placement, cpuMillis, ssd, port }) => {
+      const constraints = ssd ? ['node.labels.disk==ssd'] : [];
+      const revision = aRevision({
+        id: `${id}-r`,
+        serviceId: id,
+        container: aContainer(cpuMillis > 0 ? { reservations: { cpuMillis } } : {}),
+        constraints,
+        placement: hardPart(placement),
+        ports: port ? [{ target: 80, published: 8080, protocol: 'tcp', mode: 'host' }] : [],
+      });
+      return [revision, aService({ id, spec: aSpec({ name: id, placement, constraints }), revisionId: revision.id })];
+    }); // prettier-ignore
+
+const someTask = (id: string): fc.Arbitrary<Task> =>
+  fc
+    .record({
+      service: fc.constantFrom(...serviceIds),
+      node: fc.option(fc.constantFrom(...nodeIds), { nil: undefined, freq: 2 }),
+      state: fc.constantFrom('running', 'assigned', 'failed' as const),
+    })
+    .map(({ service, node, state }) => {
+      const status = { state: node === undefined ? 'pending' : state, at: 0, reason: 'by chance', ready: false } as const;
+      return aTask({ id, serviceId: service, revisionId: `${service}-r`, status, ...(node !== undefined && { nodeId: node }) });
+    }); // prettier-ignore
+
+const someObjects: fc.Arbitrary<readonly AnyObject[]> = fc
+  .tuple(
+    fc.tuple(...nodeIds.map(aHost)),
+    fc.tuple(...serviceIds.map(someService)),
+    fc.tuple(...Array.from({ length: 12 }, (_, index) => someTask(`t${String(index).padStart(2, '0')}`))),
+  )
+  .map(([nodes, services, tasks]) => [...nodes, ...services.flat(), ...tasks]);
+
+/** Places all that fits, and shows it to the view. */
+function placeAll(view: Tables): readonly Task[] {
+  const { placed } = placeWaiting(view.derived(clusterOf), 100);
+  return placed.map(({ task, node }) => {
+    const after = {
+      ...task,
+      nodeId: node.id,
+      status: { ...task.status, state: 'assigned' as const },
+      version: ++view.revision,
+    };
+    view.apply('task', task.id, after);
+    return after;
+  });
+}
+
+function onNode(view: Tables, id: string): readonly Task[] {
+  return [...view.tasksOnNode(id)].filter(({ status }) => !isTerminal(status.state));
+}
+
+function revisionOf(view: Tables, task: Task): Revision {
+  return view.get('revision', task.revisionId)!;
+}
+
+describe('placing', () => {
+  test('never overcommits a host, and keeps every hard rule', () => {
+    fc.assert(
+      fc.property(someObjects, (objects) => {
+        const view = viewOf(objects);
+        for (const task of placeAll(view)) {
+          const [node, revision] = [view.get('node', task.nodeId!)!, revisionOf(view, task)];
+          const there = onNode(view, node.id);
+          expect([node.state, node.availability]).toEqual(['ready', 'active']);
+          for (const text of revision.constraints) expect(meets(node, parseConstraint(text) as never)).toBe(true);
+          const sum = (of: (revision: Revision) => number): number =>
+            there.reduce((total, other) => total + of(revisionOf(view, other)), 0);
+          if (revision.container.reservations.cpuMillis !== undefined)
+            expect(sum((r) => r.container.reservations.cpuMillis ?? 0)).toBeLessThanOrEqual(node.description.cpuMillis);
+          if (revision.placement?.devices.gpu !== undefined)
+            expect(sum((r) => r.placement?.devices.gpu ?? 0)).toBeLessThanOrEqual(node.description.devices?.gpu ?? 0);
+          if (revision.ports.length > 0)
+            expect(there.filter((other) => revisionOf(view, other).ports.length > 0)).toHaveLength(1);
+          const own = there.filter(({ serviceId }) => serviceId === task.serviceId);
+          expect(own.length).toBeLessThanOrEqual(revision.placement?.maxPerNode ?? Infinity);
+          const has = (name: string): boolean => there.some(({ serviceId }) => serviceId === name.slice(5));
+          for (const name of revision.placement?.near ?? []) expect(has(name)).toBe(true);
+          for (const name of revision.placement?.apart ?? []) {
+            if (name !== `shop/${task.serviceId}`) expect(has(name)).toBe(false);
+            else expect(own).toHaveLength(1);
+          }
+        }
+      }),
+    );
+  }); // prettier-ignore
+
+  test('spreads a service over hosts that are alike within one task', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 30 }), (hosts, copies) => {
+        const nodes = Array.from({ length: hosts }, (_, index) => aNode({ id: `n${index}` }));
+        const tasks = Array.from({ length: copies }, () => aTask({ serviceId: 's', revisionId: 'r' }));
+        const view = viewOf([...nodes, aRevision({ id: 'r', serviceId: 's' }), ...tasks]);
+        expect(placeAll(view)).toHaveLength(copies);
+        const counts = nodes.map(({ id }) => onNode(view, id).length);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('spreads over the outer level first, also if its branches are of different size', () => {
+    const zones = ['x', 'x', 'x', 'x', 'y'];
+    const nodes = zones.map((zone, index) => aNode({ id: `n${index}`, labels: { zone } }));
+    const placement = { ...defaultPlacement, spread: ['node.labels.zone'] };
+    const service = aService({ id: 's', spec: aSpec({ placement }), revisionId: 'r' });
+    const tasks = Array.from({ length: 8 }, () => aTask({ serviceId: 's', revisionId: 'r' }));
+    const view = viewOf([...nodes, service, aRevision({ id: 'r', serviceId: 's' }), ...tasks]);
+    placeAll(view);
+    expect(onNode(view, 'n4')).toHaveLength(4);
+  });
+
+  test('what is kept from decision to decision decides as what is counted anew', () => {
+    const steps = fc.array(fc.tuple(someObjects, fc.nat(), fc.constantFrom('put', 'put', 'put', 'delete', 'place')), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(someObjects, steps, (objects, changes) => {
+        const view = viewOf(objects);
+        view.derived(clusterOf);
+        for (const [others, pick, what] of changes) {
+          const object = others[pick % others.length]!;
+          if (what === 'place') placeAll(view);
+          else if (what === 'delete') view.apply(object.kind, object.id, undefined);
+          else view.apply(object.kind, object.id, { ...object, version: ++view.revision });
+          expect(decided(view)).toEqual(decided(copyOf(view)));
+        }
+      }),
+      { numRuns: 150 },
+    );
+  }); // prettier-ignore
+
+  test('places the higher priority first when there is room for one', () => {
+    const placement = { ...defaultPlacement, priority: 10 };
+    const reservations = { cpuMillis: 3_000 };
+    const of = (id: string, more = {}): readonly AnyObject[] => [
+      aRevision({ id: `${id}-r`, serviceId: id, container: aContainer({ reservations }) }),
+      aService({ id, spec: aSpec({ name: id, ...more }), revisionId: `${id}-r` }),
+      aTask({ id: `${id}-t`, serviceId: id, revisionId: `${id}-r` }),
+    ];
+    const view = viewOf([aNode({ id: 'n1' }), ...of('low'), ...of('high', { placement })]);
+    expect(placeAll(view).map(({ id }) => id)).toEqual(['high-t']);
+  });
+
+  test('says of many hosts how many refuse for which reason, and the numbers add up', () => {
+    const nodes = Array.from({ length: 30 }, (_, index) =>
+      aNode({ id: `n${index}`, availability: index < 10 ? 'pause' : 'active' }),
+    );
+    const container = aContainer({ reservations: { cpuMillis: 9_000 } });
+    const view = viewOf([...nodes, aRevision({ id: 'r', container }), aTask({ serviceId: 's' })]);
+    const { refused } = placeWaiting(view.derived(clusterOf), 100);
+    expect(refused.map(({ reason }) => reason)).toEqual([
+      'none of 30 hosts fits: 20 lack cpu (9.00 needed), 10 are cordoned',
+    ]);
+  });
+});
+
+function decided(view: Tables): unknown {
+  const { placed, refused } = placeWaiting(view.derived(clusterOf), 100);
+  return [
+    placed.map(({ task, node }) => [task.id, node.id]),
+    refused.map(({ task, reason }) => [task.id, reason]),
+  ];
+}
+
+/** The same objects in the same order, with nothing derived yet. */
+function copyOf(view: Tables): Tables {
+  const kinds = ['node', 'service', 'revision', 'task'] as const;
+  return viewOf(kinds.flatMap((kind): readonly AnyObject[] => [...view.all(kind)]));
+}
