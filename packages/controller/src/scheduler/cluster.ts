@@ -57,10 +57,12 @@ export class Cluster {
     const known = this.#requirements.get(revision.id);
     if (known?.revision === revision) return known;
     const service = this.#view.get('service', revision.serviceId);
+    const { near = [], apart = [] } = revision.placement ?? {};
+    if (near.length + apart.length > 0) this.#related = true;
     const requirement = requirementOf(revision, {
       ...(service?.spec.placement && { soft: softPart(service.spec.placement) }),
-      near: (revision.placement?.near ?? []).map((name) => this.#other(name)),
-      apart: this.#related ? this.#apartOf(revision, service) : [],
+      near: near.map((name) => this.#other(name)),
+      apart: this.#apartOf(revision, service),
     });
     this.#requirements.set(revision.id, requirement);
     return requirement;
@@ -121,9 +123,12 @@ export class Cluster {
 
   #node({ id, before, after }: Change & { kind: 'node' }): void {
     if (after) this.loads.put(after);
-    else this.loads.remove(id);
-    // Its tasks may have been there before it.
+    // Its tasks may have been there before it, and may outlive it.
     if (!before) for (const task of this.#view.tasksOnNode(id)) this.#count(task, 1);
+    if (!after) {
+      for (const task of this.#view.tasksOnNode(id)) this.#count(task, -1);
+      this.loads.remove(id);
+    }
   }
 
   /** Tasks that were counted with the old revision, or with none, are counted with the new one. */
@@ -171,7 +176,7 @@ export class Cluster {
   /** Those it keeps apart from, and those that keep apart from it. */
   #apartOf(revision: Revision, service: Service | undefined): readonly Other[] {
     const others = (revision.placement?.apart ?? []).map((name) => this.#other(name));
-    if (!service) return others;
+    if (!service || !this.#related) return others;
     const name = nameOf(service);
     for (const other of this.#view.all('service')) {
       const names = other.spec.placement?.apart.includes(name);

@@ -100,12 +100,12 @@ class Round implements Placed {
   }
 
   #refuse(nodeClass: NodeClass, group: Group, tasks: readonly Task[]): void {
-    const reason = reasonOf(this.#cluster, nodeClass, group.size);
+    const { reason, lasting } = reasonOf(this.#cluster, nodeClass, group.size);
     const untold = tasks.filter(({ status }) => status.state !== 'pending' || status.reason !== reason);
     for (const task of untold) this.refused.push({ task, reason });
     // What was found holds for the view as it is, not for the places given in this go.
     const settled = untold.length === 0 && tasks.length === group.size && this.#counted.length === 0;
-    if (settled && this.#cluster.loads.size > spokenHosts) {
+    if (settled && lasting) {
       const { version: groupVersion, revisionId } = group;
       const { version: classVersion } = nodeClass;
       this.#cluster.verdicts.set(revisionId, { nodeClass, classVersion, groupVersion });
@@ -113,17 +113,25 @@ class Round implements Placed {
   }
 }
 
-/** Why no host takes a task, in one sentence. The numbers of hosts add up to all hosts. */
-function reasonOf({ loads }: Cluster, nodeClass: NodeClass, tasks: number): string {
+/**
+ * Why no host takes a task, in one sentence; the numbers of hosts add up to all hosts. `lasting`: it stays the same as long as
+ * no host is refused by another rule.
+ */
+function reasonOf(
+  { loads }: Cluster,
+  nodeClass: NodeClass,
+  tasks: number,
+): { readonly reason: string; readonly lasting: boolean } {
   const reasons = nodeClass.reasons();
   const hosts = reasons.reduce((sum, [count]) => sum + count, 0);
-  if (hosts === 0) return 'no host has joined yet';
+  if (hosts === 0) return { reason: 'no host has joined yet', lasting: true };
   if (hosts > spokenHosts || tasks > spokenTasks) {
-    return `none of ${hosts} hosts fits: ${reasons.map(([count, label]) => `${count} ${label}`).join(', ')}`;
+    const counted = reasons.map(([count, label]) => `${count} ${label}`).join(', ');
+    return { reason: `none of ${hosts} hosts fits: ${counted}`, lasting: true };
   }
   const told = loads.nodes.flatMap((node, slot) => {
     const why = node && nodeClass.why(slot);
     return why === undefined ? [] : [`${node?.name ?? ''}: ${why}`];
   });
-  return `no host fits: ${told.sort().join('; ')}`;
+  return { reason: `no host fits: ${told.sort().join('; ')}`, lasting: false };
 }

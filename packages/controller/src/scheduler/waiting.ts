@@ -23,7 +23,7 @@ export class Group {
     this.#tasks.set(task.id, task);
     this.version++;
     const last = this.#sorted.at(-1);
-    if (again || (last && older(task, last) < 0)) this.#inOrder = false;
+    if (again || (last && older(task, last) <= 0)) this.#inOrder = false;
     else if (this.#inOrder) this.#sorted.push(task);
   }
 
