@@ -39,7 +39,7 @@ export function parseConstraint(text: string): Constraint | string {
 }
 
 const examples =
-  'write e.g. node.labels.disk==ssd, node.hostname!=n3, node.labels.slots>4, node.labels.zone in (a, b), node.hostname~web-* or node.labels.gpu exists';
+  'write e.g. node.labels.disk==ssd or node.hostname!=n3; also <, >, in (a, b), ~web-*, exists';
 
 /** True if the node meets the constraint. A label that is absent equals nothing and is neither more nor less. */
 export function meets(node: Node, { attribute, operator, values }: Constraint): boolean {

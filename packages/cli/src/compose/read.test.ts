@@ -345,7 +345,7 @@ describe('problems', () => {
     );
     expect(said(source)).toEqual([
       '5:22 the reservation of memoryBytes is above its limit',
-      '6:42 "disk" is not a constraint; write e.g. node.labels.disk==ssd or node.hostname!=n3',
+      '6:42 "disk" is not a constraint; write e.g. node.labels.disk==ssd or node.hostname!=n3; also <, >, in (a, b), ~web-*, exists',
     ]);
   });
 });
