@@ -53,7 +53,7 @@ export async function build() {
       ].join('\n'),
     },
     // etcd3 and grpc-js read their own files (proto descriptors) at run time.
-    external: ['etcd3', '@grpc/grpc-js', 'nats', 'pino'],
+    external: ['etcd3', '@grpc/grpc-js', 'nats', 'pino', '@lydell/node-pty'],
   });
   writeFileSync(stamp, `${new Date().toISOString()}\n`);
   process.stderr.write(`gantry: built in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);

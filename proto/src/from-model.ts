@@ -7,6 +7,7 @@ import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { rolloutToWire } from './rollout.ts';
 import { networkingFromModel } from './networking.ts';
+import { healthToWire } from './supervision.ts';
 
 /** Model to wire: every function is total and loses nothing (`to-model.ts` is the way back). */
 export function port(value: PortSpec): wire.Port {
@@ -29,6 +30,8 @@ export function container(value: ContainerSpec): wire.Container {
     tuning: value.tuning && parts.tuning(value.tuning),
     naming: value.naming && parts.naming(value.naming),
     volumes: (value.volumes ?? []).map(parts.volumeMount),
+    health: value.health && healthToWire(value.health),
+    logging: value.logging && { ...value.logging },
   };
 }
 

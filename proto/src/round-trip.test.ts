@@ -5,6 +5,7 @@ import type { JobSpec } from '@gantry/model/job';
 import type { Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
 import type { ServiceNetworking } from '@gantry/model/network';
+import type { HealthSpec } from '@gantry/model/health';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
 import type { UpdatePolicy } from '@gantry/model/update';
@@ -125,6 +126,22 @@ const mounts: fc.Arbitrary<VolumeMount> = fc.oneof(
     { requiredKeys: ['kind', 'target', 'readOnly', 'exec'] },
   ),
 );
+const times = fc.record(
+  { intervalMs: count, timeoutMs: count, retries: fc.nat(), startPeriodMs: count, startIntervalMs: count },
+  { requiredKeys: [] },
+);
+const port = fc.integer({ min: 1, max: 65_535 });
+const probe: fc.Arbitrary<NonNullable<HealthSpec['probe']>> = fc.oneof(
+  fc.record({ kind: fc.constant('off' as const) }),
+  fc.record({ kind: fc.constant('command' as const), argv: fc.array(text) }),
+  fc.record({ kind: fc.constant('shell' as const), line: text }),
+  fc.record({ kind: fc.constant('http' as const), port, path: text }),
+  fc.record({ kind: fc.constant('tcp' as const), port }),
+  fc.record({ kind: fc.constant('grpc' as const), port, service: text }),
+);
+const health: fc.Arbitrary<HealthSpec> = fc
+  .tuple(times, fc.option(probe, { nil: undefined }))
+  .map(([rest, one]) => ({ ...rest, ...(one && { probe: one }) }));
 
 const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
   {
@@ -151,6 +168,8 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
     tuning,
     naming,
     volumes: fc.array(mounts, { minLength: 1 }),
+    health,
+    logging: fc.record({ maxBytes: count, maxFiles: fc.nat() }),
   },
   {
     requiredKeys: [
@@ -250,6 +269,7 @@ const statuses: fc.Arbitrary<TaskStatus> = fc.record(
     pid: fc.nat({ max: 4_000_000 }),
     exitCode: fc.nat({ max: 255 }),
     oom: fc.boolean(),
+    health: fc.constantFrom('starting', 'healthy', 'unhealthy'),
   },
   { requiredKeys: ['state', 'at', 'reason', 'ready'] },
 );

@@ -16,6 +16,9 @@ import type * as wire from './gen/gantry/v1/types.ts';
 import { networkingToModel } from './networking.ts';
 import { rolloutToModel } from './rollout.ts';
 import { present, word } from './words.ts';
+import { healthToModel } from './supervision.ts';
+
+const healthWords = ['starting', 'healthy', 'unhealthy'] as const;
 
 export { networkingToModel as networking } from './networking.ts';
 export { WireError } from './words.ts';
@@ -58,6 +61,8 @@ export function container(value: wire.Container): ContainerSpec {
     labels: value.labels,
     limits: resources(value.limits),
     reservations: resources(value.reservations),
+    ...(value.health && { health: healthToModel(value.health) }),
+    ...(value.logging && { logging: { ...value.logging } }),
   };
 }
 
@@ -109,6 +114,7 @@ export function taskStatus(value: wire.TaskStatus): TaskStatus {
     reason: value.reason,
     ready: value.ready,
     ...defined({ address: value.address, pid: value.pid, exitCode: value.exitCode, oom: value.oom }),
+    ...(value.health !== undefined && { health: word('status.health', value.health, healthWords) }),
   };
 }
 

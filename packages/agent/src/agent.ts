@@ -8,6 +8,7 @@ import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
 import { follow } from '@gantry/kit/follow';
+import { killAt, noFailpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
 import { readBootId } from '@gantry/kit/process';
 import { idFromBytes } from '@gantry/model/ids';
@@ -29,6 +30,7 @@ import { Publisher } from './stats/publisher.ts';
 import { Sampler } from './stats/sampler.ts';
 import { containerFiles } from './task/container-files.ts';
 import { createVolumes } from './volumes/node-volumes.ts';
+import { probe } from './task/probes/probe.ts';
 import { Disk } from './worker/disk.ts';
 
 export const agentVersion = '0.1.0';
@@ -94,6 +96,9 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
   const node = await startNode({
     ...base,
+    bootId: description.bootId,
+    failpoint: config.failpoint === undefined ? noFailpoint : killAt(config.failpoint),
+    probe: (target, check, signal) => probe({ runtime, clock: systemClock }, target, check, signal),
     runtime,
     images,
     network: await withNames(network, names.directory),

@@ -14,6 +14,8 @@ export interface AgentConfig {
   readonly insecureRegistries: readonly string[];
   /** What this host lets containers have of it. */
   readonly policy: HostPolicy;
+  /** For tests: where on its way the agent is to be killed, see `kit/failpoint.ts`. */
+  readonly failpoint?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -51,6 +53,7 @@ export function readConfig(argv: readonly string[], hostname: string): AgentConf
     insecureRegistries: values['insecure-registry'] ?? [],
     policy,
     logLevel: logLevel ?? 'info',
+    ...(values.failpoint !== undefined && { failpoint: values.failpoint }),
   };
 }
 
@@ -78,6 +81,7 @@ function parse(argv: readonly string[]) {
         'allow-device': { type: 'string', multiple: true },
         'allow-privileged': { type: 'boolean' },
         'log-level': { type: 'string' },
+        failpoint: { type: 'string' },
       },
     });
   } catch (cause) {

@@ -16,10 +16,21 @@ export async function readBootId(): Promise<string> {
 
 /** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); undefined once it is gone or a zombie. */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
+  const fields = await statOf(pid);
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/** Pid of its parent; undefined once it is gone or a zombie. */
+export async function parentOf(pid: number): Promise<number | undefined> {
+  const fields = await statOf(pid);
+  return fields[0] === 'Z' || fields[0] === 'X' || fields[1] === undefined ? undefined : Number(fields[1]);
+}
+
+/** Fields of /proc/PID/stat from the third, the state, on. */
+async function statOf(pid: number): Promise<readonly string[]> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The second field is the name in parentheses, and may contain spaces and parentheses itself.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  return text === '' ? [] : text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 /** True if the very process that was meant still lives. */

@@ -1,3 +1,4 @@
+import type { HealthSpec } from './health.ts';
 import type { RevisionId, ServiceId } from './ids.ts';
 import type { Isolation } from './isolation.ts';
 import type { Tuning } from './limits.ts';
@@ -8,6 +9,7 @@ import type { Dependency } from './dependency.ts';
 import type { JobSpec, JobStatus } from './job.ts';
 import type { Hold, UpdatePolicy, UpdateStatus } from './update.ts';
 import type { HardPlacement, Placement } from './placement.ts';
+import type { LogSpec } from './logging.ts';
 
 /** A TCP or UDP port that a service opens to the outside. */
 export interface PortSpec {
@@ -63,6 +65,10 @@ export interface ContainerSpec {
   readonly tuning?: Tuning;
   readonly naming?: Naming;
   readonly volumes?: readonly VolumeMount[];
+  /** Absent: the image's own check, if it has one. */
+  readonly health?: HealthSpec;
+  /** Absent: the default. */
+  readonly logging?: LogSpec;
 }
 
 export interface RestartPolicy {

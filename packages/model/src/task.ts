@@ -40,6 +40,8 @@ export interface TaskStatus {
   readonly pid?: number;
   /** Exit code of the process; 128+n when a signal ended it. */
   readonly exitCode?: number;
+  /** What its health check says; absent without one. */
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
   /** The kernel ended it because memory ran out. */
   readonly oom?: boolean;
 }

@@ -8,6 +8,8 @@ import { namingProblems } from './naming.ts';
 import { isAddress, isMountTarget, isSafePath, isWhole, type Problem } from './rules.ts';
 import { networkProblems } from './network-problems.ts';
 import { placementProblems } from './placement.ts';
+import { healthProblems } from './health.ts';
+import { loggingProblems } from './logging.ts';
 import type { ContainerSpec, PortSpec, Resources, ServiceSpec } from './service.ts';
 import { volumeProblems } from './volume.ts';
 import { policyProblems } from './update.ts';
@@ -23,6 +25,8 @@ export function problemsOf(spec: ServiceSpec): readonly Problem[] {
     ...nameProblems(spec),
     ...modeProblems(spec),
     ...containerProblems(spec.container),
+    ...healthProblems(spec.container.health),
+    ...loggingProblems(spec.container.logging),
     ...spec.ports.flatMap((port, index) => portProblems(port, `ports.${index}`)),
     ...duplicatePorts(spec.ports),
     ...spec.constraints.flatMap((text, index) => constraintProblems(text, `constraints.${index}`)),

@@ -1,3 +1,4 @@
+import type { HealthSpec } from '@gantry/model/health';
 import type { ResolvedImage } from '@gantry/model/service';
 
 /** The parts of an OCI image configuration that a container starts from. */
@@ -10,6 +11,8 @@ export interface ImageConfig {
   readonly user: string;
   readonly stopSignal?: string;
   readonly exposedPorts: readonly string[];
+  /** Docker's HEALTHCHECK. */
+  readonly health?: HealthSpec;
 }
 
 /** A mounted root file system. */

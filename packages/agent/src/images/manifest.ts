@@ -1,6 +1,7 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { ImageConfig } from './images.ts';
 import { hexOf } from './blobs.ts';
+import { imageHealth } from './image-health.ts';
 
 /** An image's parts (OCI image-spec manifest, Docker schema 2). */
 export interface Manifest {
@@ -54,6 +55,7 @@ export function parseImageConfig(bytes: Buffer): ParsedConfig {
   const rootfs = isRecord(document['rootfs']) ? document['rootfs'] : {};
   const exposed = isRecord(config['ExposedPorts']) ? config['ExposedPorts'] : {};
   const stopSignal = text(config['StopSignal']);
+  const health = imageHealth(config['Healthcheck']);
   return {
     diffIds: texts(rootfs['diff_ids']).map((id) => (hexOf(id), id)),
     config: {
@@ -64,6 +66,7 @@ export function parseImageConfig(bytes: Buffer): ParsedConfig {
       user: text(config['User']),
       exposedPorts: Object.keys(exposed),
       ...(stopSignal !== '' && { stopSignal }),
+      ...(health && { health }),
     },
   };
 }

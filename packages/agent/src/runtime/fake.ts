@@ -1,6 +1,8 @@
 import type { ProcessIdentity } from '@gantry/kit/process';
+import { Readable, Writable } from 'node:stream';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
+import type { ExecPlan, Execution } from './execution.ts';
 import type {
   ContainerExit,
   ContainerLimits,
@@ -37,6 +39,11 @@ export class FakeHost {
   /** Hear every end; a runtime that was closed hears nothing more. */
   readonly listeners = new Set<(id: string, exit: ContainerExit) => void>();
   nextPid = 1_000;
+  /** How a further process in a container ends, and what it says. */
+  answer: (argv: readonly string[]) => { readonly code: number; readonly said: string } = () => ({
+    code: 0,
+    said: '',
+  });
 
   /** The container's process ends, as by itself. */
   end(id: string, exit: ContainerExit): void {
@@ -116,6 +123,24 @@ export class FakeRuntime implements Runtime {
 
   shortcomings(): readonly string[] {
     return [];
+  }
+
+  /** What the script says of it, as a process that reads nothing and ends at once. */
+  exec(id: string, plan: ExecPlan): Promise<Execution> {
+    const container = this.#host.containers.get(id);
+    if (!container || container.exit) throw new GantryError('conflict', 'the container does not run');
+    const { code, said } = this.#host.answer(plan.argv);
+    const output = Readable.from([Buffer.from(said)]);
+    const input = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const nothing = (): Promise<void> => Promise.resolve();
+    return Promise.resolve({
+      input,
+      output,
+      exit: Promise.resolve(code),
+      resize: () => undefined,
+      signal: nothing,
+      close: nothing,
+    });
   }
 
   delete(id: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { ProcessIdentity } from '@gantry/kit/process';
 import type { DeviceMapping } from '@gantry/model/isolation';
 import type { LiveLimits, Tuning } from '@gantry/model/limits';
 import type { Resources } from '@gantry/model/service';
+import type { ExecPlan, Execution } from './execution.ts';
 
 /** All that a runtime needs to make one container; made by `task/container-plan.ts` from assignment and image. */
 export interface ContainerPlan {
@@ -118,6 +119,8 @@ export interface Runtime {
   resume(id: string): Promise<void>;
   /** What this host cannot give a container of this plan, in words; it runs without. */
   shortcomings(plan: ContainerPlan): readonly string[];
+  /** Runs one more process in a running container. Throws `conflict` if it does not run. */
+  exec(id: string, plan: ExecPlan): Promise<Execution>;
   /** Ends whatever runs and removes every trace: process, monitor, cgroup, bundle. Logs stay. */
   delete(id: string): Promise<void>;
   usage(id: string): Promise<ContainerUsage | undefined>;

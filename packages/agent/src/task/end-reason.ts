@@ -2,15 +2,29 @@ import type { Resources } from '@gantry/model/service';
 import type { TaskStatus } from '@gantry/model/task';
 import type { ContainerExit } from '../runtime/runtime.ts';
 
-/** How a container's end reads: its state and one sentence. `wanted`: it was told to stop. */
-export function endOf(
-  exit: ContainerExit | undefined,
-  wanted: boolean,
-  limits: Resources,
-): Pick<TaskStatus, 'state' | 'reason' | 'exitCode' | 'oom'> {
+/** What is known of a container's end. */
+export interface End {
+  /** Absent when nothing of it is left. */
+  readonly exit: ContainerExit | undefined;
+  /** It was told to stop. */
+  readonly wanted: boolean;
+  /** Its health check gave it up, in these words, and it was ended for it. */
+  readonly unhealthy?: string;
+  /** The host has been restarted since it ran. */
+  readonly restarted: boolean;
+  readonly limits: Resources;
+}
+
+/** How a container's end reads: its state and one sentence. */
+export function endOf(end: End): Pick<TaskStatus, 'state' | 'reason' | 'exitCode' | 'oom'> {
+  const { exit, wanted, unhealthy, restarted, limits } = end;
   const code = exit?.exitCode !== undefined && { exitCode: exit.exitCode };
   if (wanted) return { state: 'shutdown', reason: 'stopped as asked', ...code };
-  if (!exit) return { state: 'failed', reason: 'it ended, and nothing tells how' };
+  if (unhealthy !== undefined) return { state: 'failed', reason: unhealthy, ...code };
+  if (!exit) {
+    const reason = restarted ? 'the host was restarted' : 'it ended, and nothing tells how';
+    return { state: 'failed', reason };
+  }
   if (exit.oom)
     return { state: 'failed', reason: `killed: out of memory${limitOf(limits)}`, oom: true, ...code };
   if (exit.note !== undefined) return { state: 'failed', reason: exit.note, ...code };

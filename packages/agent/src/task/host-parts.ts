@@ -1,11 +1,23 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import type { ImageConfig } from '../images/images.ts';
-import type { Attachment } from '../network/network.ts';
+import type { ImageConfig, Images, UserLookup } from '../images/images.ts';
+import type { Attachment, Network } from '../network/network.ts';
 import type { ContainerPlan } from '../runtime/runtime.ts';
+import type { Volumes } from '../volumes/volumes.ts';
+import type { ContainerFiles } from './container-files.ts';
 import { containerPlan } from './container-plan.ts';
-import { forbidden } from './policy.ts';
-import type { RunnerDeps } from './runner.ts';
+import { forbidden, type HostPolicy } from './policy.ts';
+
+/** The parts of a host that a container is made of. */
+export interface HostParts {
+  readonly images: Images;
+  readonly network: Network;
+  readonly volumes: Volumes;
+  /** What this host lets containers have of it. */
+  readonly policy: HostPolicy;
+  readonly lookUpUser: UserLookup;
+  readonly files: ContainerFiles;
+}
 
 /** What stands on the host for a task before its container. */
 export interface Prepared {
@@ -15,14 +27,14 @@ export interface Prepared {
 }
 
 /** Throws `not_allowed` for what this host does not let containers have. */
-export function checkPolicy({ policy }: RunnerDeps, { container }: TaskAssignment): void {
+export function checkPolicy({ policy }: HostParts, { container }: TaskAssignment): void {
   const refused = forbidden(container, policy);
   if (refused) throw new GantryError('not_allowed', refused.message, { hint: refused.hint });
 }
 
 /** Pulls the image, mounts the root, attaches the network; undefined if it is not wanted any more. */
 export async function prepare(
-  deps: RunnerDeps,
+  deps: HostParts,
   task: TaskAssignment,
   signal: AbortSignal,
 ): Promise<Prepared | undefined> {
@@ -37,7 +49,7 @@ export async function prepare(
 
 /** The container's plan, with its files, its user and its volumes made ready. */
 export async function makePlan(
-  deps: RunnerDeps,
+  deps: HostParts,
   task: TaskAssignment,
   { image, attachment, rootfs }: Prepared,
 ): Promise<ContainerPlan> {
@@ -55,7 +67,7 @@ export async function makePlan(
 }
 
 /** Takes all of it away again; the container itself must be gone. Idempotent. */
-export async function takeDown(deps: RunnerDeps, taskId: string): Promise<void> {
+export async function takeDown(deps: HostParts, taskId: string): Promise<void> {
   await Promise.all([
     deps.images.unmount(taskId),
     deps.network.detach(taskId),

@@ -9,6 +9,10 @@ export interface Situation {
   readonly container: 'none' | 'running' | 'stopped' | 'broken';
   /** True once image, network and root file system are there. */
   readonly prepared: boolean;
+  /** The container was, or may have been, started in another boot of the host. */
+  readonly bootGone: boolean;
+  /** Its health check has given it up. */
+  readonly unhealthy: boolean;
   /** Nothing of the task is left on the host but its log. */
   readonly cleaned: boolean;
   /** It runs with other limits than it should have. */
@@ -58,6 +62,8 @@ export function nextStep(situation: Situation): Step {
   if (ended.has(situation.state)) return afterEnd(situation);
   if (situation.container === 'stopped') return { do: 'report end' };
   if (situation.desired !== 'running') return stopping(situation);
+  if (situation.unhealthy)
+    return situation.container === 'running' ? stopping(situation) : { do: 'report end' };
   switch (situation.container) {
     case 'running':
       if (situation.state !== 'running') return { do: 'adopt' };
@@ -75,9 +81,9 @@ function afterEnd({ cleaned, desired }: Situation): Step {
   return desired === 'gone' ? { do: 'finish' } : { do: 'wait' };
 }
 
-/** A task that ran and whose container is gone has ended, and nobody knows how; it is never run a second time. */
-function starting({ state, prepared, retryAt, now }: Situation): Step {
-  if (state === 'running') return { do: 'report end' };
+/** A task that ran, or may have, and whose container is gone has ended; it is never run a second time. */
+function starting({ state, bootGone, prepared, retryAt, now }: Situation): Step {
+  if (state === 'running' || bootGone) return { do: 'report end' };
   if (retryAt !== undefined && now < retryAt) return { do: 'wait', until: retryAt };
   return prepared ? { do: 'run' } : { do: 'prepare' };
 }

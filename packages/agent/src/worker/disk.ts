@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
-import type { TaskRecord } from '../task/runner.ts';
+import type { TaskRecord } from '../task/record.ts';
 
 /** Version of the files' form; what is newer is left alone. */
 const schemaVersion = 1;
@@ -12,8 +13,12 @@ export interface AgentDisk {
   nodeId(make: () => string): Promise<string>;
   /** Every readable record. A file that cannot be read is put aside, with words, and harms no other task. */
   records(): Promise<readonly TaskRecord[]>;
-  /** Resolves once the record is kept, whole. */
+  /** Resolves once the record is kept, whole. Throws `exhausted` (it may work later) when the disk takes nothing. */
   save(record: TaskRecord): Promise<void>;
+  /** Keeps a record that the disk would not take for the next `saveUnsaved`. */
+  saveLater(record: TaskRecord): void;
+  /** Saves what has been kept for later; throws as `save` does. */
+  saveUnsaved(): Promise<void>;
   remove(taskId: string): Promise<void>;
   /** Any small value kept by name, e.g. what the network last looked like. Undefined if it was never kept. */
   load<T>(name: string): Promise<T | undefined>;
@@ -24,6 +29,7 @@ export interface AgentDisk {
 export class Disk implements AgentDisk {
   readonly #dir: string;
   readonly #log: Logger;
+  readonly #unsaved = new Map<string, TaskRecord>();
 
   constructor(stateDir: string, log: Logger) {
     this.#dir = stateDir;
@@ -67,12 +73,23 @@ export class Disk implements AgentDisk {
     }
   }
 
-  save(record: TaskRecord): Promise<void> {
-    const file = join(this.#tasks, `${record.assignment.taskId}.json`);
-    return writeAtomically(file, JSON.stringify({ schema: schemaVersion, ...record }));
+  async save(record: TaskRecord): Promise<void> {
+    const { taskId } = record.assignment;
+    const file = join(this.#tasks, `${taskId}.json`);
+    await writeAtomically(file, JSON.stringify({ schema: schemaVersion, ...record }));
+    this.#unsaved.delete(taskId);
+  }
+
+  saveLater(record: TaskRecord): void {
+    this.#unsaved.set(record.assignment.taskId, record);
+  }
+
+  async saveUnsaved(): Promise<void> {
+    for (const record of [...this.#unsaved.values()]) await this.save(record);
   }
 
   async remove(taskId: string): Promise<void> {
+    this.#unsaved.delete(taskId);
     await rm(join(this.#tasks, `${taskId}.json`), { force: true });
   }
 
@@ -96,6 +113,26 @@ export class Disk implements AgentDisk {
 /** Whole or not at all, for a reader and after a crash of this process. */
 async function writeAtomically(file: string, text: string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw diskError(cause);
+  }
 }
+
+/** Why the disk takes nothing, in words; it may take it later. */
+function diskError(cause: unknown): GantryError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const words =
+    diskWords[code] ?? `cannot be written (${cause instanceof Error ? cause.message : String(cause)})`;
+  return new GantryError('exhausted', `the disk of the state directory ${words}`, { cause });
+}
+
+const diskWords: Readonly<Record<string, string>> = {
+  ENOSPC: 'is full',
+  EDQUOT: 'is full (quota)',
+  EROFS: 'is read-only',
+  EIO: 'has errors',
+};

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../task/runner.ts';
+import type { TaskRecord } from '../task/record.ts';
 import type { AgentDisk } from './disk.ts';
 
 /** A disk in memory, which outlives an agent as a real one does: for the simulator and hollow nodes. */
@@ -18,6 +18,14 @@ export class MemoryDisk implements AgentDisk {
 
   save(record: TaskRecord): Promise<void> {
     this.tasks.set(record.assignment.taskId, record);
+    return Promise.resolve();
+  }
+
+  saveLater(record: TaskRecord): void {
+    this.tasks.set(record.assignment.taskId, record);
+  }
+
+  saveUnsaved(): Promise<void> {
     return Promise.resolve();
   }
 

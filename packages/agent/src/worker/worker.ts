@@ -4,12 +4,13 @@ import type { TaskStatus } from '@gantry/model/task';
 import type { Logs } from '../logs/logs.ts';
 import type { Network, NetworkState } from '../network/network.ts';
 import type { ContainerState } from '../runtime/runtime.ts';
-import { Runner, type RunnerDeps, type TaskRecord } from '../task/runner.ts';
+import type { TaskRecord } from '../task/record.ts';
+import { Runner, type RunnerDeps } from '../task/runner.ts';
 import type { AgentDisk } from './disk.ts';
 import { leftovers, planWork } from './plan.ts';
 import { createSlots } from './slots.ts';
 
-export interface WorkerDeps extends Omit<RunnerDeps, 'slot' | 'save'> {
+export interface WorkerDeps extends Omit<RunnerDeps, 'slot' | 'save' | 'saveLater'> {
   readonly disk: AgentDisk;
   readonly logs: Logs;
   /** This host's address among the hosts. */
@@ -43,6 +44,7 @@ export class Worker {
       network,
       slot: createSlots(parallelStarts),
       save: (record) => deps.disk.save(record),
+      saveLater: (record) => deps.disk.saveLater(record),
     };
   }
 

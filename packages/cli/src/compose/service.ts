@@ -7,6 +7,8 @@ import { readEnvironment, type Surroundings } from './environment.ts';
 import { jobMap, readJob } from './job.ts';
 import { readNetworking } from './networking.ts';
 import type { DeclaredNetworks } from './networks.ts';
+import { readHealth } from './health.ts';
+import { readLogging } from './logging.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
@@ -86,6 +88,8 @@ function readContainer(doc: ComposeDocument, entry: Entry, input: ServiceInput):
       user: text('user'),
       hostname: text('hostname'),
       stopSignal: text('stop_signal'),
+      health: readHealth(doc, node, input.sugar),
+      logging: readLogging(doc, node),
     }),
     image: image ?? '',
     env: readEnvironment(doc, node, input),

@@ -57,9 +57,10 @@ export function taskName({ stack, service, slot }: { stack: string; service: str
 
 function stateOf({ status, desired }: TaskView): string {
   const state = status?.state ?? '';
-  if (state === 'running')
-    return desired === 'running' ? (status?.ready ? 'running' : 'not ready') : 'stopping';
-  return state;
+  if (state !== 'running') return state;
+  if (desired !== 'running') return 'stopping';
+  const health = status?.health;
+  return health === undefined ? (status?.ready ? state : 'not ready') : `${state} (${health})`;
 }
 
 export const nodeShape: Shape<NodeView> = {

@@ -1,9 +1,10 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
-import { startTimeOf } from '@gantry/kit/process';
+import { parentOf, startTimeOf } from '@gantry/kit/process';
 import { pidsIn, removeCgroups, thaw, type CgroupHost } from './cgroups.ts';
+import { execPidPrefix } from './exec.ts';
 import type { Layout } from './layout.ts';
 import { readPid } from './monitor.ts';
 
@@ -51,6 +52,22 @@ export async function waitForMonitor(deps: RemainsDeps, id: string): Promise<voi
   const monitor = await monitorOf(deps, id);
   if (monitor === undefined) return;
   await reached(deps.clock, lastWordsMs, async () => (await startTimeOf(monitor)) === undefined);
+}
+
+/**
+ * Ends what an agent that was killed left behind of its executions: processes in the container's cgroup that neither are its
+ * first process nor were started by one in there.
+ */
+export async function endStrayExecutions(deps: RemainsDeps, id: string, first: number): Promise<void> {
+  const { bundle } = deps.layout.of(id);
+  const pids = await pidsIn(deps.cgroups, deps.cgroupOf(id));
+  const own = new Set(pids);
+  for (const pid of pids) {
+    const parent = pid === first ? undefined : await parentOf(pid);
+    if (parent !== undefined && !own.has(parent)) kill(-pid); // each leads a session of its own
+  }
+  const files = (await readdir(bundle)).filter((name) => name.startsWith(execPidPrefix));
+  await Promise.all(files.map((file) => rm(join(bundle, file), { force: true })));
 }
 
 async function endMonitor(deps: RemainsDeps, id: string, monitor: number): Promise<void> {

@@ -1,11 +1,12 @@
-import { mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
-import { isAlive, readBootId, startTimeOf, type ProcessIdentity } from '@gantry/kit/process';
+import { readBootId, startTimeOf, isAlive, type ProcessIdentity } from '@gantry/kit/process';
+import type { ExecPlan, Execution } from '../execution.ts';
 import type {
   ContainerExit,
   ContainerLimits,
@@ -15,7 +16,7 @@ import type {
   Runtime,
 } from '../runtime.ts';
 import { writeBundle } from './bundle.ts';
-import { findCgroups, oomKillsOf, thaw, usageOf, type CgroupHost } from './cgroups.ts';
+import { findCgroups, thaw, usageOf, type CgroupHost } from './cgroups.ts';
 import { setPaused, updateLimits, type ControlDeps } from './control.ts';
 import { explainCreateFailure } from './explain.ts';
 import { Layout } from './layout.ts';
@@ -23,8 +24,10 @@ import { createUnderMonitor } from './monitor.ts';
 import { missingLimits } from './oci-resources.ts';
 import type { OciHost } from './oci-spec.ts';
 import { OneAtATime } from '@gantry/kit/one-at-a-time';
-import { killProcesses, removeContainer, waitForMonitor, type RemainsDeps } from './remains.ts';
-import { readExit, readMeta, writeLost, writeMeta } from './records.ts';
+import { startExecution } from './exec.ts';
+import { exitAfterMonitor, exitOf, findContainer, lost, type FoundDeps } from './found.ts';
+import { endStrayExecutions, killProcesses, removeContainer } from './remains.ts';
+import { writeMeta } from './records.ts';
 import { signalNumber } from './signals.ts';
 import { watchDirectory, watchMonitor } from './watch.ts';
 
@@ -59,20 +62,21 @@ class RuncRuntime implements Runtime {
   readonly #layout: Layout;
   readonly #bootId: string;
   readonly #cgroups: CgroupHost;
-  readonly #remains: RemainsDeps;
+  readonly #remains: FoundDeps;
   readonly #control: ControlDeps;
   readonly #watched = new Map<string, Watched>();
   readonly #making = new Set<string>();
   readonly #turns = new OneAtATime();
   readonly #listeners = new Set<(id: string, exit: ContainerExit) => void>();
   readonly #exitsWatcher: FSWatcher;
+  #executions = 0;
 
   constructor(deps: RuncRuntimeDeps, layout: Layout, bootId: string, cgroups: CgroupHost) {
     this.#deps = deps;
     this.#layout = layout;
     this.#bootId = bootId;
     this.#cgroups = cgroups;
-    this.#remains = { clock: deps.clock, layout, cgroups, cgroupOf: (id) => this.#cgroupOf(id) };
+    this.#remains = { clock: deps.clock, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
     const { exec, runc, host } = deps;
     this.#control = { ...this.#remains, exec, runc, runcRoot: layout.runcRoot, host };
     this.#exitsWatcher = watchDirectory(layout.exits, (name) => this.#inBackground(this.#onExitFile(name)));
@@ -194,6 +198,19 @@ class RuncRuntime implements Runtime {
     return [...missingLimits(plan, host), ...(noInit ? ['no init program on this host'] : [])];
   }
 
+  async exec(id: string, plan: ExecPlan): Promise<Execution> {
+    const state = await this.#stateOf(id);
+    if (state?.state !== 'running') throw new GantryError('conflict', 'the container does not run');
+    const { runcRoot } = this.#layout;
+    const deps = {
+      clock: this.#deps.clock,
+      runc: this.#deps.runc,
+      runcRoot,
+      bundle: this.#layout.of(id).bundle,
+    };
+    return startExecution(deps, id, `${process.pid}-${this.#executions++}`, plan);
+  }
+
   delete(id: string): Promise<void> {
     return this.#turns.run(id, () => this.#remove(id));
   }
@@ -222,38 +239,11 @@ class RuncRuntime implements Runtime {
   async #stateOf(id: string): Promise<ContainerState | undefined> {
     const known = this.#watched.get(id);
     if (known) return { state: 'running', process: known.process };
-    const paths = this.#layout.of(id);
-    const exit = await this.#readExit(id);
-    if (exit) return { state: 'stopped', exit };
-    const meta = await readMeta(paths);
-    if (!meta) {
-      const there = await stat(paths.bundle).catch(() => undefined);
-      return there && { state: 'broken', reason: 'its state cannot be read' };
-    }
-    if (meta.bootId !== this.#bootId) return this.#lost(id, 'the host was restarted');
-    if (!meta.process) return { state: 'broken', reason: 'the agent ended while it was created' };
-    if (!(await isAlive(meta.process, this.#bootId))) return this.#endedUnwatched(id);
-    return this.#resume(id, meta.process);
-  }
-
-  /** A container of an earlier agent that lives: started, or stuck between create and start. */
-  async #resume(id: string, process: ProcessIdentity): Promise<ContainerState> {
-    if (await this.#isOnlyCreated(process))
-      return { state: 'broken', reason: 'the agent ended before it was started' };
-    this.#watch(id, process);
-    return { state: 'running', process };
-  }
-
-  /** Its process is gone; its monitor may be about to write down how. */
-  async #endedUnwatched(id: string): Promise<ContainerState> {
-    const exit = await this.#exitAfterMonitor(id);
-    return exit ? { state: 'stopped', exit } : this.#lost(id, 'it ended while nobody watched');
-  }
-
-  /** Before its start, the first process is still runc's own init. */
-  async #isOnlyCreated(process: ProcessIdentity): Promise<boolean> {
-    const command = await readFile(`/proc/${process.pid}/cmdline`, 'utf8').catch(() => '');
-    return /^[^\0]*runc\0init\0?$/.test(command);
+    const found = await findContainer(this.#remains, id);
+    if (found?.state !== 'running') return found;
+    this.#watch(id, found.process);
+    await endStrayExecutions(this.#remains, id, found.process.pid);
+    return found;
   }
 
   #inBackground(work: Promise<void>): void {
@@ -264,37 +254,20 @@ class RuncRuntime implements Runtime {
 
   async #onExitFile(id: string): Promise<void> {
     if (!this.#watched.has(id)) return;
-    const exit = await this.#readExit(id);
+    const exit = await exitOf(this.#remains, id);
     if (exit) this.#ended(id, exit);
   }
 
   /** The monitor ended: after the container, with an exit file; or before it, killed. */
   async #onMonitorGone(id: string): Promise<void> {
     if (!this.#watched.has(id)) return;
-    const exit = await this.#exitAfterMonitor(id);
+    const exit = await exitAfterMonitor(this.#remains, id);
     if (exit) return this.#ended(id, exit);
     this.#deps.log.warn('a monitor was killed, its container is ended', { id });
     await killProcesses(this.#remains, id);
     if (!this.#watched.has(id)) return; // deleted meanwhile
-    const lost = await this.#lost(id, 'its monitor (conmon) was killed');
-    this.#ended(id, lost.exit);
-  }
-
-  /** conmon lets go of its descriptors shortly before it writes the exit file: its word counts once it is gone. */
-  async #exitAfterMonitor(id: string): Promise<ContainerExit | undefined> {
-    const exit = await this.#readExit(id);
-    if (exit) return exit;
-    await waitForMonitor(this.#remains, id);
-    return this.#readExit(id);
-  }
-
-  /** The exit with what the kernel counted; the cgroup stands until the container is deleted. */
-  async #readExit(id: string): Promise<ContainerExit | undefined> {
-    const exit = await readExit(this.#layout.of(id));
-    if (exit?.exitCode === undefined) return exit; // an end that no monitor saw: all we know is kept
-    const oomKills = await oomKillsOf(this.#cgroups, this.#cgroupOf(id));
-    if (oomKills === undefined) return exit;
-    return { ...exit, oom: exit.exitCode === 137 && (exit.oom || oomKills > 0), oomKills };
+    const { exit: end } = await lost(this.#remains, id, 'its monitor (conmon) was killed');
+    this.#ended(id, end);
   }
 
   #ended(id: string, exit: ContainerExit): void {
@@ -303,12 +276,6 @@ class RuncRuntime implements Runtime {
     watched.monitor.close();
     this.#watched.delete(id);
     for (const listener of this.#listeners) listener(id, exit);
-  }
-
-  async #lost(id: string, note: string): Promise<{ state: 'stopped'; exit: ContainerExit }> {
-    const exit: ContainerExit = { oom: false, at: this.#deps.clock.now(), note };
-    await writeLost(this.#layout.of(id), exit);
-    return { state: 'stopped', exit };
   }
 
   #cgroupOf(id: string): string {

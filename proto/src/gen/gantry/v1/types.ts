@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
+import { Health, Logging } from "./supervision.ts";
 
 export interface Port {
   target: number;
@@ -53,6 +54,8 @@ export interface Container {
   tuning: Tuning | undefined;
   naming: Naming | undefined;
   volumes: VolumeMount[];
+  health?: Health | undefined;
+  logging?: Logging | undefined;
 }
 
 export interface Container_EnvEntry {
@@ -176,7 +179,11 @@ export interface TaskStatus {
   address?: string | undefined;
   pid?: number | undefined;
   exitCode?: number | undefined;
-  oom?: boolean | undefined;
+  oom?:
+    | boolean
+    | undefined;
+  /** "starting" | "healthy" | "unhealthy" */
+  health?: string | undefined;
 }
 
 export interface LogLine {
@@ -461,6 +468,8 @@ function createBaseContainer(): Container {
     tuning: undefined,
     naming: undefined,
     volumes: [],
+    health: undefined,
+    logging: undefined,
   };
 }
 
@@ -534,6 +543,12 @@ export const Container: MessageFns<Container> = {
     }
     for (const v of message.volumes) {
       VolumeMount.encode(v!, writer.uint32(602).fork()).join();
+    }
+    if (message.health !== undefined) {
+      Health.encode(message.health, writer.uint32(802).fork()).join();
+    }
+    if (message.logging !== undefined) {
+      Logging.encode(message.logging, writer.uint32(810).fork()).join();
     }
     return writer;
   },
@@ -741,6 +756,22 @@ export const Container: MessageFns<Container> = {
             message.volumes.push(VolumeMount.decode(reader, reader.uint32()));
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.health = Health.decode(reader, reader.uint32());
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.logging = Logging.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -811,6 +842,12 @@ export const Container: MessageFns<Container> = {
       ? Naming.fromPartial(object.naming)
       : undefined;
     message.volumes = object.volumes?.map((e) => VolumeMount.fromPartial(e)) || [];
+    message.health = (object.health !== undefined && object.health !== null)
+      ? Health.fromPartial(object.health)
+      : undefined;
+    message.logging = (object.logging !== undefined && object.logging !== null)
+      ? Logging.fromPartial(object.logging)
+      : undefined;
     return message;
   },
 };
@@ -2097,6 +2134,7 @@ function createBaseTaskStatus(): TaskStatus {
     pid: undefined,
     exitCode: undefined,
     oom: undefined,
+    health: undefined,
   };
 }
 
@@ -2125,6 +2163,9 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     }
     if (message.oom !== undefined) {
       writer.uint32(64).bool(message.oom);
+    }
+    if (message.health !== undefined) {
+      writer.uint32(802).string(message.health);
     }
     return writer;
   },
@@ -2206,6 +2247,14 @@ export const TaskStatus: MessageFns<TaskStatus> = {
             message.oom = reader.bool();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.health = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2231,6 +2280,7 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     message.pid = object.pid ?? undefined;
     message.exitCode = object.exitCode ?? undefined;
     message.oom = object.oom ?? undefined;
+    message.health = object.health ?? undefined;
     return message;
   },
 };

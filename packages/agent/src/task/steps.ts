@@ -1,0 +1,187 @@
+import type { Failpoint } from '@gantry/kit/failpoint';
+import { healthCheckOf } from '@gantry/model/health';
+import { isTerminal } from '@gantry/model/task';
+import type { Runtime } from '../runtime/runtime.ts';
+import { planLimits } from './container-plan.ts';
+import { endOf } from './end-reason.ts';
+import { checkPolicy, makePlan, prepare as prepareHost, takeDown, type HostParts } from './host-parts.ts';
+import type { TaskLife } from './life.ts';
+import type { Situation, Step } from './next-step.ts';
+import type { StartFacts } from './record.ts';
+
+export interface StepDeps extends HostParts {
+  readonly runtime: Runtime;
+  /** Starts that run at once. */
+  readonly slot: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly monotonic: () => number;
+  /** The id of this boot of the host. */
+  readonly bootId: string;
+  readonly failpoint: Failpoint;
+}
+
+/** Carries out one step of a task. Each may be interrupted anywhere, and is then made again by the next agent. */
+export function carryOut(
+  deps: StepDeps,
+  life: TaskLife,
+  step: Step,
+  desired: () => Situation['desired'],
+  signal: AbortSignal,
+): Promise<void> {
+  switch (step.do) {
+    case 'prepare':
+      return prepare(deps, life, desired, signal);
+    case 'run':
+      return run(deps, life, desired);
+    case 'adopt':
+      return adopt(deps, life);
+    case 'update':
+      return update(deps, life);
+    case 'stop':
+      return stop(deps, life);
+    case 'kill':
+      return kill(deps, life);
+    case 'report end':
+      return reportEnd(deps, life, desired());
+    case 'report stopped':
+      return reportStopped(life);
+    case 'clean':
+      return clean(deps, life);
+    case 'wait':
+    case 'finish':
+      return Promise.resolve();
+  }
+}
+
+async function prepare(
+  deps: StepDeps,
+  life: TaskLife,
+  desired: () => Situation['desired'],
+  signal: AbortSignal,
+): Promise<void> {
+  const { assignment } = life.record;
+  checkPolicy(deps, assignment);
+  life.tell({ state: 'preparing', reason: `getting image ${assignment.image.ref}` });
+  deps.failpoint('prepare');
+  await deps.slot(async () => {
+    const prepared = await prepareHost(deps, assignment, signal);
+    if (!prepared) return;
+    life.prepared = prepared;
+    deps.failpoint('mounted');
+    await run(deps, life, desired);
+  });
+}
+
+async function run(deps: StepDeps, life: TaskLife, desired: () => Situation['desired']): Promise<void> {
+  const { assignment } = life.record;
+  if (!life.prepared || desired() !== 'running') return;
+  const plan = await makePlan(deps, assignment, life.prepared);
+  const { address } = life.prepared.attachment;
+  deps.failpoint('files');
+  // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
+  const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}` } as const;
+  await life.becomeKept(starting, { started: startFacts(deps, life) });
+  deps.failpoint('starting');
+  const process = await deps.runtime.run(plan);
+  deps.failpoint('run');
+  // It may have ended already: then its end was heard, and stands.
+  if (life.container?.state !== 'stopped') life.container = { state: 'running', process };
+  await becomeRunning(life, address, process.pid, deps.runtime.shortcomings(plan));
+  deps.failpoint('running');
+}
+
+function startFacts({ bootId }: StepDeps, { record, prepared }: TaskLife): StartFacts {
+  const { container } = record.assignment;
+  const signal = container.stopSignal ?? prepared?.image.stopSignal ?? 'SIGTERM';
+  const health = healthCheckOf(container.health, prepared?.image.health);
+  return {
+    bootId,
+    stopSignal: signal.startsWith('SIG') ? signal : `SIG${signal}`,
+    ...(health && { health }),
+  };
+}
+
+async function adopt({ network }: StepDeps, life: TaskLife): Promise<void> {
+  if (life.container?.state !== 'running') return;
+  const { taskId, hostPorts } = life.record.assignment;
+  const { address } = await network.attach(taskId, hostPorts);
+  await becomeRunning(life, address, life.container.process.pid);
+}
+
+function becomeRunning(
+  life: TaskLife,
+  address: string,
+  pid: number,
+  without: readonly string[] = [],
+): Promise<void> {
+  const checked = life.record.started?.health !== undefined;
+  const health = checked ? ({ health: 'starting', ready: false } as const) : { ready: true };
+  const reason = [checked ? 'running, not yet healthy' : 'running', ...without].join('; ');
+  return life.become({ state: 'running', reason, address, pid, ...health });
+}
+
+/** Other limits for the container that runs; the record holds them once it has them. */
+async function update(deps: StepDeps, life: TaskLife): Promise<void> {
+  const assignment = life.newLimits;
+  if (!assignment) return;
+  await deps.runtime.update(assignment.taskId, planLimits(assignment.container));
+  if (life.newLimits === assignment) life.newLimits = undefined;
+  await life.become({ ...life.record.status, reason: 'running' }, { assignment });
+}
+
+async function stop(deps: StepDeps, life: TaskLife): Promise<void> {
+  const { status, started, unhealthy } = life.record;
+  const why = unhealthy === undefined ? 'stopping' : `${unhealthy}; being ended`;
+  await life.become({ ...status, reason: why, ready: false });
+  deps.failpoint('stop');
+  await deps.runtime.signal(life.taskId, started?.stopSignal ?? 'SIGTERM');
+  life.stopSentAt = deps.monotonic();
+  deps.failpoint('stopping');
+}
+
+async function kill(deps: StepDeps, life: TaskLife): Promise<void> {
+  await deps.runtime.delete(life.taskId);
+  deps.failpoint('killed');
+  life.container = undefined;
+  const { unhealthy } = life.record;
+  const late = 'killed: it did not stop in its grace period';
+  await life.become(
+    unhealthy === undefined
+      ? { state: 'shutdown', reason: late, exitCode: 137 }
+      : { state: 'failed', reason: `${unhealthy} (${late})`, exitCode: 137 },
+  );
+}
+
+async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['desired']): Promise<void> {
+  const { assignment, unhealthy, started } = life.record;
+  const exit = life.container?.state === 'stopped' ? life.container.exit : undefined;
+  const restarted = started !== undefined && started.bootId !== deps.bootId;
+  deps.failpoint('end');
+  const end = endOf({
+    exit,
+    wanted: desired !== 'running',
+    limits: assignment.container.limits,
+    ...(unhealthy !== undefined && { unhealthy }),
+    restarted,
+  });
+  await life.become(end);
+  deps.failpoint('ended');
+}
+
+async function reportStopped(life: TaskLife): Promise<void> {
+  const ran = life.record.status.state === 'running';
+  await life.become({ state: 'shutdown', reason: ran ? 'stopped as asked' : 'stopped before it ran' });
+}
+
+/** Takes everything of the task off the host but its log; a task that has not ended may then be made anew. */
+async function clean(deps: StepDeps, life: TaskLife): Promise<void> {
+  const { taskId } = life;
+  deps.failpoint('clean');
+  await deps.runtime.delete(taskId);
+  deps.failpoint('deleted');
+  await takeDown(deps, taskId);
+  deps.failpoint('unmounted');
+  life.container = undefined;
+  life.prepared = undefined;
+  if (isTerminal(life.record.status.state)) await life.keep({ cleaned: true });
+  deps.failpoint('cleaned');
+}
