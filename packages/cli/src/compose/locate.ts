@@ -34,6 +34,27 @@ const places: Readonly<Record<string, readonly string[]>> = {
   health: ['healthcheck', 'x-gantry.healthcheck'],
   'logging.maxBytes': ['logging.options.max-size'],
   'logging.maxFiles': ['logging.options.max-file'],
+  'isolation.profile': ['x-gantry.profile', 'privileged'],
+  'isolation.groups': ['group_add'],
+  'isolation.sysctls': ['sysctls'],
+  'isolation.devices': ['devices'],
+  'isolation.userns': ['userns_mode'],
+  'isolation.oomScoreAdj': ['oom_score_adj'],
+  isolation: ['security_opt', 'x-gantry.profile', 'privileged'],
+  'tuning.cpuShares': ['cpu_shares'],
+  'tuning.cpuset': ['cpuset'],
+  'tuning.memorySwapBytes': ['memswap_limit'],
+  'tuning.swappiness': ['mem_swappiness'],
+  'tuning.oomKillDisable': ['oom_kill_disable'],
+  'tuning.shmBytes': ['shm_size'],
+  'tuning.ulimits': ['ulimits'],
+  'tuning.blkio': ['blkio_config'],
+  'tuning.bandwidth': ['x-gantry.bandwidth'],
+  'naming.domainname': ['domainname'],
+  'naming.extraHosts': ['extra_hosts'],
+  'naming.dns': ['dns'],
+  'naming.dnsSearch': ['dns_search'],
+  'naming.dnsOptions': ['dns_opt'],
   constraints: ['deploy.placement.constraints'],
   dependsOn: ['depends_on', 'x-gantry.job.needs', 'job.needs'],
   update: ['x-gantry.update', 'update', 'deploy.update_config'],
@@ -46,11 +67,13 @@ const places: Readonly<Record<string, readonly string[]>> = {
 export function locateField(
   doc: ComposeDocument,
   service: Entry,
-  portNodes: readonly Node[],
+  read: { readonly portNodes: readonly Node[]; readonly mountNodes: readonly (Node | undefined)[] },
   path: string,
 ): Node | undefined {
   const parts = path.split('.').filter((part, index) => index > 0 || part !== 'container');
-  if (parts[0] === 'ports') return portNodes[Number(parts[1])] ?? doc.entry(service.value, 'ports')?.keyNode;
+  const index = Number(parts[1]);
+  if (parts[0] === 'ports') return read.portNodes[index] ?? doc.entry(service.value, 'ports')?.keyNode;
+  if (parts[0] === 'volumes') return read.mountNodes[index] ?? doc.entry(service.value, 'volumes')?.keyNode;
   for (let length = parts.length; length > 0; length--) {
     const field = parts.slice(0, length).join('.');
     for (const place of places[field] ?? [field]) {

@@ -283,7 +283,7 @@ describe('keys', () => {
       '4:5 container_name: containers are named by their service and slot; the name becomes one of the service',
     ],
     ['annotations: { a: b }', '4:5 annotations: they become labels of the container'],
-    ['tmpfs: /run:size=64m', '4:12 tmpfs /run: its options are not used'],
+    ['ipc: shareable', '4:10 ipc shareable: no other container can share it; it is private'],
     ['command: echo $NOBODY', '4:14 variable NOBODY is not set; it is taken as empty'],
   ])('%s is honoured with a notice', (line, expected) => {
     const { problems, notices } = read(web(line));
@@ -302,9 +302,9 @@ describe('problems', () => {
       '  api:',
       '    image: api:1',
       '    stop_grace_period: soon',
-      '    volumes: [data:/data]',
-      'volumes:',
-      '  data: {}',
+      '    build: .',
+      'secrets:',
+      '  key: {}',
     ].join('\n');
     expect(report(source)).toBe(
       [
@@ -317,12 +317,12 @@ describe('problems', () => {
         'compose.yaml:7:24: stop_grace_period "soon" is not understood',
         '    7 |     stop_grace_period: soon',
         '      |                        ^^^^ write a duration, e.g. 10s or 1m30s',
-        'compose.yaml:8:5: volumes is not supported yet',
-        '    8 |     volumes: [data:/data]',
-        '      |     ^^^^^^^ use tmpfs for scratch space',
-        'compose.yaml:9:1: volumes is not supported yet',
-        '    9 | volumes:',
-        '      | ^^^^^^^ use tmpfs for scratch space',
+        'compose.yaml:8:5: build is not supported',
+        '    8 |     build: .',
+        '      |     ^^^^^ build and push the image first, then name it with image:',
+        'compose.yaml:9:1: secrets is not supported yet',
+        '    9 | secrets:',
+        '      | ^^^^^^^ leave it out for now',
       ].join('\n'),
     );
   });

@@ -11,6 +11,7 @@ import type { Problem, Spot } from './problems.ts';
 import { withLinks } from './links.ts';
 import { readNetworks } from './networks.ts';
 import { readService, type ReadService } from './service.ts';
+import { readVolumes } from './volumes.ts';
 
 /** A Compose file and what it is read with; nothing else is looked at. */
 export interface ComposeInput extends Surroundings {
@@ -37,10 +38,11 @@ export function readCompose(input: ComposeInput): ComposeResult {
   const stack = doc.readable ? readTop(doc, input) : '';
   const entries = doc.readable ? readEntries(doc) : [];
   const networks = readNetworks(doc, stack);
+  const volumes = readVolumes(doc, stack);
   const read = entries.map((entry) => {
     const before = doc.problems.length;
-    const { spec, portNodes } = readService(doc, entry, { ...input, stack, networks });
-    return { entry, spec, portNodes, sound: doc.problems.length === before };
+    const service = readService(doc, entry, { ...input, stack, networks, volumes });
+    return { entry, ...service, sound: doc.problems.length === before };
   });
   const services = withLinks(doc, read).map((spec, index) => ({ spec, ...placed(doc, spec, read[index]) }));
   for (const { service, path, message } of stackProblems(services.map(({ spec }) => spec)))
@@ -64,7 +66,7 @@ function placed(
   spec: ServiceSpec,
   read: (ReadService & { readonly entry: Entry; readonly sound: boolean }) | undefined,
 ): { readonly at: (path: string) => Node | undefined } {
-  const at = (path: string): Node | undefined => read && locateField(doc, read.entry, read.portNodes, path);
+  const at = (path: string): Node | undefined => read && locateField(doc, read.entry, read, path);
   if (read?.sound) checkRules(doc, spec, at);
   return { at };
 }

@@ -1,10 +1,13 @@
 import type { Node } from 'yaml';
 import { defaultStopGraceMs, type ContainerSpec, type ServiceSpec } from '@gantry/model/service';
+import type { VolumeMount } from '@gantry/model/volume';
 import { checkKeys } from './check-keys.ts';
 import { readDependsOn } from './depends-on.ts';
 import type { ComposeDocument, Entry } from './document.ts';
 import { readEnvironment, type Surroundings } from './environment.ts';
 import { jobMap, readJob } from './job.ts';
+import { readIsolation } from './isolation.ts';
+import { readNaming } from './naming.ts';
 import { readNetworking } from './networking.ts';
 import type { DeclaredNetworks } from './networks.ts';
 import { readHealth } from './health.ts';
@@ -12,9 +15,11 @@ import { readLogging } from './logging.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
-import { defined } from './units.ts';
+import { readTuning } from './tuning.ts';
+import { defined, record, some } from './units.ts';
 import { readUpdates } from './update.ts';
-import { command, duration, pairs, texts, textOrTexts, whole, word } from './values.ts';
+import { command, duration, pairs, texts, whole, word } from './values.ts';
+import { readMounts, readTmpfs, type DeclaredVolumes } from './volumes.ts';
 
 /** What a service is read with. */
 export interface ServiceInput extends Surroundings {
@@ -22,12 +27,14 @@ export interface ServiceInput extends Surroundings {
   /** True for `gantry.yaml`: sugar without `deploy:` is allowed. */
   readonly sugar: boolean;
   readonly networks: DeclaredNetworks;
+  readonly volumes: DeclaredVolumes;
 }
 
-/** A service as it was read, with where its ports stand (a range is many ports of one place). */
+/** A service as it was read, with where its ports and mounts stand (a range is many ports of one place). */
 export interface ReadService {
   readonly spec: ServiceSpec;
   readonly portNodes: readonly Node[];
+  readonly mountNodes: readonly (Node | undefined)[];
 }
 
 const sugarKeys = ['replicas', 'resources', 'update', 'rollback', 'availability', 'job'];
@@ -43,11 +50,17 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
   const restart = readRestart(doc, node);
   const job = readJob(doc, node, input.sugar, restart);
   const dependsOn = readDependsOn(doc, node, jobMap(doc, node, input.sugar));
+  const mounts = readMounts(doc, node, input.volumes);
   const spec = {
     stack: input.stack,
     name: entry.key,
     mode: readMode(doc, node, input.sugar),
-    container: readContainer(doc, entry, input),
+    container: readContainer(
+      doc,
+      entry,
+      input,
+      mounts.map(({ mount }) => mount),
+    ),
     ports: ports.map(({ port }) => port),
     networking: readNetworking(doc, entry, input.stack, input.networks),
     restart,
@@ -57,7 +70,11 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
     ...(job && { job }),
     ...(dependsOn && { dependsOn }),
   };
-  return { spec, portNodes: ports.map((port) => port.node) };
+  return {
+    spec,
+    portNodes: ports.map((port) => port.node),
+    mountNodes: mounts.map((mount) => mount.node),
+  };
 }
 
 function readMode(doc: ComposeDocument, node: Node | undefined, sugar: boolean): ServiceSpec['mode'] {
@@ -71,7 +88,12 @@ function readMode(doc: ComposeDocument, node: Node | undefined, sugar: boolean):
   return { kind: 'global' };
 }
 
-function readContainer(doc: ComposeDocument, entry: Entry, input: ServiceInput): ContainerSpec {
+function readContainer(
+  doc: ComposeDocument,
+  entry: Entry,
+  input: ServiceInput,
+  mounts: readonly VolumeMount[],
+): ContainerSpec {
   const node = entry.value;
   const get = (key: string): Node | undefined => doc.get(node, key);
   const text = (key: string): string | undefined => doc.text(get(key), key);
@@ -90,6 +112,12 @@ function readContainer(doc: ComposeDocument, entry: Entry, input: ServiceInput):
       stopSignal: text('stop_signal'),
       health: readHealth(doc, node, input.sugar),
       logging: readLogging(doc, node),
+      tty: doc.boolean(get('tty'), 'tty') || undefined,
+      stdinOpen: doc.boolean(get('stdin_open'), 'stdin_open') || undefined,
+      isolation: readIsolation(doc, node),
+      tuning: readTuning(doc, node),
+      naming: readNaming(doc, node),
+      volumes: some(mounts),
     }),
     image: image ?? '',
     env: readEnvironment(doc, node, input),
@@ -105,17 +133,4 @@ function readContainer(doc: ComposeDocument, entry: Entry, input: ServiceInput):
     ]),
     ...readResources(doc, node, input.sugar),
   };
-}
-
-/** `/run`, or `/run:size=64m,mode=1777`: sizes and modes are not kept, and that is said. */
-function readTmpfs(doc: ComposeDocument, node: Node | undefined): readonly string[] {
-  return textOrTexts(doc, node, 'tmpfs').map((entry) => {
-    const [path = '', options] = entry.split(':', 2);
-    if (options !== undefined) doc.notice(node, `tmpfs ${path}: its options are not used`);
-    return path;
-  });
-}
-
-function record(entries: readonly (readonly [string, string | undefined])[]): Record<string, string> {
-  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']));
 }

@@ -37,3 +37,31 @@ export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
+
+/** Bits a second: `10mbit`, `1gbit`, `500kbit`, `8000`; 1000-based as for links. Undefined if malformed. */
+export function parseBits(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit|bps)?$/i.exec(text.trim());
+  if (!match) return undefined;
+  const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase());
+  return Math.round(Number(match[1]) * 1_000 ** power);
+}
+
+/** Permissions in octal: `1777`, `0755`, `0o700`; undefined if malformed. */
+export function parseMode(text: string): number | undefined {
+  const digits = /^(?:0o)?([0-7]{1,5})$/.exec(text)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 8);
+}
+
+/** The list, or undefined for an empty one: absent is the default everywhere. */
+export function some<T>(values: readonly T[]): readonly T[] | undefined {
+  return values.length > 0 ? values : undefined;
+}
+
+/** The object, or undefined for an empty one. */
+export function someOf<T extends object>(values: T): T | undefined {
+  return Object.keys(values).length > 0 ? values : undefined;
+}
+
+export function record(entries: readonly (readonly [string, string | undefined])[]): Record<string, string> {
+  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']));
+}

@@ -27,7 +27,8 @@ export function ratio(doc: ComposeDocument, node: Node | undefined, what: string
   return parsed(doc, node, what, parse, 'write a share from 0 to 1, e.g. 0.2');
 }
 
-function parsed(
+/** A value by a parser of its own; the hint says how to write it. */
+export function parsed(
   doc: ComposeDocument,
   node: Node | undefined,
   what: string,
@@ -39,6 +40,12 @@ function parsed(
   const value = parse(text);
   if (value === undefined) doc.problem(node, `${what} "${text}" is not understood`, hint);
   return value;
+}
+
+/** A whole number that may be below zero. */
+export function integer(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
+  const parse = (text: string): number | undefined => (/^-?\d+$/.test(text) ? Number(text) : undefined);
+  return parsed(doc, node, what, parse, 'write a whole number');
 }
 
 /** One of some words. */
