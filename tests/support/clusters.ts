@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import type { Dependency } from '@gantry/model/dependency';
+import type { JobRun, JobSpec, JobStatus } from '@gantry/model/job';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
 import type { Revision, Service } from '@gantry/model/service';
@@ -65,6 +67,65 @@ const policy: fc.Arbitrary<UpdatePolicy> = fc.record({
   deadlineMs: fc.constantFrom(5_000, 600_000),
 });
 
+/** A job, and what became of it so far. */
+function jobOf(id: string): fc.Arbitrary<readonly [JobSpec, JobStatus | undefined]> {
+  const job: fc.Arbitrary<JobSpec> = fc.record(
+    {
+      parallelism: fc.nat({ max: 2 }),
+      retries: fc.nat({ max: 3 }),
+      deadlineMs: fc.constantFrom(8_000, 600_000),
+      ttlMs: fc.constantFrom(0, 60_000),
+      schedule: fc.constantFrom('* * * * *', '0 3 * * *'),
+      timeZone: fc.constantFrom('UTC', 'Europe/Berlin'),
+      overlap: fc.constantFrom('skip', 'queue', 'replace'),
+      missed: fc.constantFrom('run-once', 'skip'),
+      group: fc.constant('g'),
+    },
+    { requiredKeys: ['parallelism', 'retries', 'timeZone', 'overlap', 'missed'] },
+  );
+  const run = fc
+    .record({
+      state: fc.constantFrom('waiting', 'running', 'complete', 'failed', 'skipped' as const),
+      revision: fc.constantFrom('r1', 'r2'),
+      at: moment,
+      failed: fc.nat({ max: 3 }),
+    })
+    .map(({ state, revision, at, failed }): Omit<JobRun, 'number'> => ({
+      state,
+      reason: 'by chance',
+      revisionId: `${id}-${revision}`,
+      dueAt: at,
+      ...(state !== 'waiting' && { startedAt: at }),
+      ...(!['waiting', 'running'].includes(state) && { endedAt: at }),
+      succeeded: 0,
+      failures: failed > 0 ? { '1': { count: failed, lastTask: 't1', lastAt: at } } : {},
+    }));
+  const status = fc
+    .record({
+      over: run,
+      current: run,
+      dealtWith: fc.option(moment, { nil: undefined }),
+      known: fc.boolean(),
+    })
+    .map(({ over, current, dealtWith, known }): JobStatus => ({
+      runs: [
+        { ...over, number: 1, state: 'complete' },
+        { ...current, number: 2 },
+      ],
+      ...(known && { schedule: '* * * * * UTC' }),
+      ...(dealtWith !== undefined && { dealtWith }),
+    }));
+  return fc.tuple(job, fc.option(status, { nil: undefined }));
+}
+
+function dependencyOf(id: string): fc.Arbitrary<Dependency> {
+  return fc.record({
+    service: fc.constantFrom(...serviceIds.filter((other) => other !== id)),
+    condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
+    required: fc.boolean(),
+  });
+}
+
 /** An update at any point of its way. */
 function updateOf(id: string): fc.Arbitrary<UpdateStatus> {
   return fc
@@ -104,6 +165,8 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       failedTask: fc.nat({ max: 9 }),
       update: fc.option(updateOf(id), { nil: undefined }),
       policy: fc.option(policy, { nil: undefined }),
+      job: fc.option(jobOf(id), { nil: undefined, freq: 2 }),
+      dependsOn: fc.option(dependencyOf(id), { nil: undefined }),
       hold: fc.option(fc.record({ paused: fc.boolean(), at: moment }), { nil: undefined }),
     })
     .map((pick) => {
@@ -119,6 +182,8 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
         restart: { condition: pick.condition, delayMs: 1_000, maxDelayMs: 60_000, windowMs: 600_000 },
         ports: [port],
         ...(pick.policy && { update: pick.policy }),
+        ...(pick.job && { job: pick.job[0] }),
+        ...(pick.dependsOn && { dependsOn: [pick.dependsOn] }),
       });
       const revisionId = `${id}-${pick.revision}`;
       const failed = {
@@ -137,6 +202,7 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       return {
         ...service,
         ...(pick.update && { update: pick.update }),
+        ...(pick.job?.[1] && { job: pick.job[1] }),
         ...(pick.hold && { hold: pick.hold }),
         // Two services never share a virtual address or a given port to begin with.
         ...(pick.vip !== undefined && { vip: `${pick.vip}${id.slice(1)}` }),
@@ -159,8 +225,9 @@ function taskOf(id: string): fc.Arbitrary<Task> {
       ready: fc.boolean(),
       createdAt: moment,
       readySince: fc.option(moment, { nil: undefined }),
+      run: fc.constantFrom(undefined, 1, 2),
     })
-    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt, readySince }) => {
+    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt, readySince, run }) => {
       const placed = !['new', 'pending'].includes(state) || slot === 0;
       return aTask({
         id,
@@ -169,6 +236,7 @@ function taskOf(id: string): fc.Arbitrary<Task> {
         revisionId: `${serviceId}-${revision}`,
         desired,
         ...(readySince !== undefined && { readySince }),
+        ...(run !== undefined && { run }),
         ...(placed && { nodeId: node }),
         status: {
           state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,

@@ -9,6 +9,7 @@ import type { Election } from './election/election.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { startLoop } from './loop.ts';
 import { allocate } from './reconcilers/allocate.ts';
+import { jobs } from './reconcilers/jobs/jobs.ts';
 import { nodeHealth } from './reconcilers/node-health.ts';
 import { reap } from './reconcilers/reap.ts';
 import { defaultSettings, type Reconciler } from './reconcilers/reconciler.ts';
@@ -19,7 +20,7 @@ import { maxWrites, type Store } from './store/store.ts';
 import type { UsageBoard } from './telemetry/usage-board.ts';
 
 /** In the order of their effect: who is there, what should be, where it goes, what is over. */
-export const reconcilers: readonly Reconciler[] = [nodeHealth, allocate, services, schedule, reap];
+export const reconcilers: readonly Reconciler[] = [nodeHealth, allocate, services, jobs, schedule, reap];
 
 /** The doors that a leader opens. */
 export interface Doors {

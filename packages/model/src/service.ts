@@ -161,6 +161,8 @@ export interface Service {
   readonly hold?: Hold;
   /** Progress of the newest update; absent until the first revision has come up. Written by `reconcilers/services`. */
   readonly update?: UpdateStatus;
+  /** What it waits for before it begins, in words. Written by `reconcilers/services`. */
+  readonly waiting?: string;
   /** Runs of a job. Written by `reconcilers/jobs`. */
   readonly job?: JobStatus;
   /** Virtual address, written by `allocate`. */

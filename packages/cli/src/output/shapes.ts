@@ -15,7 +15,7 @@ export function serviceShape(now: number): Shape<ServiceView> {
     header: ['SERVICE', 'READY', 'IMAGE', 'PORTS', 'AGE', 'NOTE'],
     row: (service) => [
       `${service.stack}/${service.name}`,
-      `${Math.min(service.ready, service.desired)}/${service.desired}`,
+      readiness(service),
       service.image,
       ports(service.ports),
       age(service.createdAt, now),
@@ -26,6 +26,12 @@ export function serviceShape(now: number): Shape<ServiceView> {
     name: (service) => `${service.stack}/${service.name}`,
     empty: 'no services; `gantry apply -f compose.yaml` makes some',
   };
+}
+
+/** Of a job, the tasks that ended well in its newest run. */
+function readiness({ job, ready, desired }: ServiceView): string {
+  if (job) return `${job.run?.succeeded ?? 0}/${job.completions}`;
+  return `${Math.min(ready, desired)}/${desired}`;
 }
 
 export function taskShape(now: number): Shape<TaskView> {

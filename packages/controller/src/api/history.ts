@@ -1,4 +1,4 @@
-import { failuresOf, type JobRun } from '@gantry/model/job';
+import { failuresOf, isOverRun, type JobRun } from '@gantry/model/job';
 import { nextDue } from '@gantry/model/schedule';
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
@@ -68,7 +68,8 @@ export function updateNote(update: UpdateView | undefined): string {
 export function jobView(view: View, service: Service): JobView | undefined {
   const { job, mode } = service.spec;
   if (!job) return undefined;
-  const run = service.job?.runs.at(-1);
+  const runs = service.job?.runs ?? [];
+  const run = runs.find((one) => !isOverRun(one)) ?? runs.findLast(({ state }) => state !== 'skipped');
   const after = service.job?.dealtWith ?? service.createdAt;
   return {
     run: run && runView(view, run),
@@ -94,4 +95,12 @@ export function runView(view: View, run: JobRun): RunView {
 
 function isServing({ revisionId, desired, status }: Task, target: string): boolean {
   return revisionId === target && desired === 'running' && status.ready && !isTerminal(status.state);
+}
+
+/** A job in a few words for a table. */
+export function jobNote(job: JobView): string {
+  const { run, nextAt } = job;
+  const next = nextAt === undefined ? '' : `next at ${new Date(nextAt).toISOString().slice(0, 16)}Z`;
+  if (!run) return next === '' ? 'about to run' : next;
+  return [`run ${run.number} ${run.state}: ${run.reason}`, next].filter((words) => words !== '').join('; ');
 }

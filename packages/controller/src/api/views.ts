@@ -5,7 +5,7 @@ import { isTerminal, type Task } from '@gantry/model/task';
 import * as fromModel from '@gantry/proto/from-model';
 import type { NodeView, ServiceView, TaskView, UpdateView } from '@gantry/proto/gen/gantry/v1/control';
 import type { View } from '../store/store.ts';
-import { jobView, updateNote, updateView } from './history.ts';
+import { jobNote, jobView, updateNote, updateView } from './history.ts';
 
 /** Objects as users see them: what the store holds, counted and put into words. */
 export function serviceView(view: View, service: Service): ServiceView {
@@ -17,6 +17,7 @@ export function serviceView(view: View, service: Service): ServiceView {
   const desired = service.removing ? 0 : desiredTasks(view, service);
   const upToDate = ready.filter(({ revisionId }) => revisionId === service.revisionId);
   const update = updateView(view, service, desired);
+  const job = jobView(view, service);
   const own = upToDate.length >= desired && !service.removing ? '' : note(service, tasks);
   return {
     id: service.id,
@@ -32,11 +33,11 @@ export function serviceView(view: View, service: Service): ServiceView {
     vip: service.vip ?? '',
     ports: (service.publishedPorts ?? spec.ports).map(fromModel.port),
     removing: service.removing,
-    note: service.removing ? own : notes(update, own),
+    note: service.removing ? own : job ? jobNote(job) : notes(update, own),
     createdAt: service.createdAt,
     networking: fromModel.networking(networkingOf(spec)),
     update,
-    job: jobView(view, service),
+    job,
   };
 }
 
@@ -72,6 +73,7 @@ function note(service: Service, tasks: readonly Task[]): string {
   const waiting = newest.find(
     ({ desired, status }) => desired === 'running' && !isTerminal(status.state) && !status.ready,
   );
+  if (service.waiting !== undefined) return service.waiting;
   if (waiting?.status.state === 'pending' && waiting.status.reason !== 'waiting for a place')
     return waiting.status.reason;
   if (failed && failed.revisionId === service.revisionId) {

@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
+import { isOverRun } from '@gantry/model/job';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { defaultUpdate, mustStopFirst, targetRevision } from '@gantry/model/update';
 import type { Cluster } from '../../../../tests/support/clusters.ts';
 import { allocate } from './allocate.ts';
+import { jobs } from './jobs/jobs.ts';
 import { nodeHealth } from './node-health.ts';
 import { reap } from './reap.ts';
 import { reconcilerContract } from './reconciler.contract.ts';
@@ -19,6 +21,7 @@ reconcilerContract(services, (view, before) => {
     const { order } = service.spec.update ?? defaultUpdate;
     const versions = [service.spec, view.get('revision', targetRevision(service))];
     const stopFirst = versions.some((version) => version && mustStopFirst(version, order));
+    if (service.spec.job) continue;
     if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
     const { replicas } = service.spec.mode;
     for (let slot = 1; slot <= replicas; slot++) {
@@ -64,6 +67,19 @@ reconcilerContract(allocate, (view) => {
       if (given === 0) expect(held).toContain(port.published);
       else if (port.published !== 0) expect(given).toBe(port.published);
     });
+  }
+});
+
+reconcilerContract(jobs, (view) => {
+  for (const { id, spec, job } of view.all('service')) {
+    if (!spec.job) continue;
+    const open = job?.runs.filter((run) => !isOverRun(run)) ?? [];
+    expect(open.length, 'one run at a time').toBeLessThanOrEqual(1);
+    const live = [...view.tasksOfService(id)].filter(
+      (task) => task.desired === 'running' && !isTerminal(task.status.state),
+    );
+    if (view.get('service', id)?.removing) continue;
+    expect(live.every(({ run }) => run === open[0]?.number)).toBe(true);
   }
 });
 

@@ -49,6 +49,8 @@ export interface View {
   revisionsOfService(id: ServiceId): Iterable<Revision>;
   serviceNamed(stack: string, name: string): Service | undefined;
   servicesOfStack(stack: string): Iterable<Service>;
+  /** Services of the stack that depend on others. */
+  dependentsInStack(stack: string): Iterable<Service>;
   nodeNamed(name: string): Node | undefined;
   /** The derived state of this view; built when it is first asked for, kept up to date from then on. */
   derived<S>(kind: Derived<S>): S;

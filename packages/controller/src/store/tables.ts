@@ -19,6 +19,7 @@ export class Tables implements View {
   readonly #byName = new ObjectIndex<Service>(({ spec }) => `${spec.stack}/${spec.name}`);
   readonly #byStack = new ObjectIndex<Service>(({ spec }) => spec.stack);
   readonly #derived = new Map<Derived<unknown>, unknown>();
+  readonly #dependents = new ObjectIndex<Service>(({ spec }) => (spec.dependsOn ? spec.stack : undefined));
   readonly #nodesByName = new ObjectIndex<Node>((node) => node.name);
 
   get<K extends Kind>(kind: K, id: string): ObjectKinds[K] | undefined {
@@ -55,6 +56,10 @@ export class Tables implements View {
 
   servicesOfStack(stack: string): Iterable<Service> {
     return this.#byStack.get(stack) ?? [];
+  }
+
+  dependentsInStack(stack: string): Iterable<Service> {
+    return this.#dependents.get(stack) ?? [];
   }
 
   nodeNamed(name: string): Node | undefined {
@@ -95,6 +100,7 @@ export class Tables implements View {
       case 'service':
         this.#byName.move(before as Service | undefined, after as Service | undefined);
         this.#byStack.move(before as Service | undefined, after as Service | undefined);
+        this.#dependents.move(before as Service | undefined, after as Service | undefined);
         return;
       case 'node':
         return this.#nodesByName.move(before as Node | undefined, after as Node | undefined);

@@ -5,9 +5,10 @@ import { same } from '@gantry/model/spec-change';
 import type { Task } from '@gantry/model/task';
 import type { UpdateStatus } from '@gantry/model/update';
 import type { Change, View, Write } from '../../store/store.ts';
+import { dependentsOf, waitingOf } from '../dependencies.ts';
 import type { Decision, Env, Reconciler } from '../reconciler.ts';
 import { begun, deadlineOf, finished, judged } from './judge.ts';
-import { placesOf, unanswered, type Place } from './places.ts';
+import { isLost, placesOf, unanswered, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
 import { rolloutOf } from './rollout.ts';
 import { inTurn, turnAt } from './turns.ts';
@@ -26,6 +27,7 @@ export const services: Reconciler = {
   },
 
   *keysOf(change, view) {
+    yield* dependentsOf(change, view);
     if (change.kind === 'service') yield change.id;
     else if (change.kind === 'node') yield* concernedBy(change, view);
     else {
@@ -37,7 +39,9 @@ export const services: Reconciler = {
   decide(view, key, env) {
     const service = view.get('service', key);
     if (!service) return { writes: stopAll(view.tasksOfService(key)) };
-    return service.removing ? remove(view, service) : keep(view, service, env);
+    if (service.removing) return remove(view, service);
+    // The tasks of jobs are made elsewhere.
+    return service.spec.job ? { writes: [] } : keep(view, service, env);
   },
 };
 
@@ -77,10 +81,14 @@ function keep(view: View, service: Service, env: Env): Decision {
   const rollout = rolloutOf(view, service, update, now);
   // Going back may be to a revision that belongs on other hosts.
   const { wanted, extra } = update?.back === begins?.back ? first : placesOf(view, rollout.service);
+  const waiting = mayWait(update, service) ? waitingOf(view, service) : undefined;
   const steps = inTurn(
     view,
     rollout,
-    wanted.map((place) => stepOf(view, rollout, place)),
+    wanted.map((place) => {
+      const step = stepOf(view, rollout, place);
+      return waiting ? held(view, place, step) : step;
+    }),
   );
   const restarts: Record<string, SlotRestarts> = { ...service.restarts };
   const made = wanted.flatMap((place, index) => {
@@ -88,7 +96,8 @@ function keep(view: View, service: Service, env: Env): Decision {
     if (step?.restart) restarts[place.key] = step.restart.restarts;
     return step ? writesOf(service, place, step, env) : [];
   });
-  const owner = withProgress(view, service, finished(view, service, update, steps, now), restarts);
+  const done = finished(view, service, update, steps, now);
+  const owner = withProgress(view, withWaiting(service, waiting?.reason), service, done, restarts);
   const writes = [...(owner ? [owner] : []), ...stopAll(extra), ...made];
   const wakeAt = earliest([
     wakeOf(steps, now),
@@ -100,6 +109,25 @@ function keep(view: View, service: Service, env: Env): Decision {
     ...(wakeAt !== undefined && { wakeAt }),
     ...(writes.length > 0 && { note: noteOf(writes) }),
   };
+}
+
+/** Dependencies are waited for until a revision is up; a crash later waits for nobody. */
+function mayWait(update: UpdateStatus | undefined, { revisionId, spec }: Service): boolean {
+  return (
+    spec.dependsOn !== undefined && !(update?.to === revisionId && (update.state === 'done' || update.back))
+  );
+}
+
+/** A place where nothing of the wanted revision was ever begun stays as it is. */
+function held(view: View, place: Place, step: PlaceStep): PlaceStep {
+  if (place.tasks.some(({ revisionId }) => revisionId === step.wanted)) return step;
+  const { create: _create, candidate: _candidate, restart: _restart, ...rest } = step;
+  return { ...rest, stop: step.stop.filter((task) => isLost(view, task)) };
+}
+
+function withWaiting(service: Service, reason: string | undefined): Service {
+  const { waiting: _waiting, ...rest } = service;
+  return reason === undefined ? rest : { ...rest, waiting: reason };
 }
 
 function withUpdate(service: Service, update: UpdateStatus | undefined): Service {
@@ -177,6 +205,7 @@ function desire(task: Task, desired: 'shutdown' | 'remove'): Write {
 function withProgress(
   view: View,
   service: Service,
+  before: Service,
   update: UpdateStatus | undefined,
   restarts: Readonly<Record<string, SlotRestarts>>,
 ): Write | undefined {
@@ -187,6 +216,6 @@ function withProgress(
   const unchanged =
     kept.length === Object.keys(service.restarts).length &&
     kept.every(([key, value]) => service.restarts[key]?.lastTask === value.lastTask);
-  if (unchanged && same(update, service.update)) return undefined;
+  if (unchanged && same(update, before.update) && service.waiting === before.waiting) return undefined;
   return { op: 'put', object: { ...withUpdate(service, update), restarts: Object.fromEntries(kept) } };
 }
