@@ -43,6 +43,7 @@ export async function startController(
 
   const leading = leadWhenElected(
     election,
+    store,
     () =>
       startTerm({
         ...base,
@@ -50,6 +51,7 @@ export async function startController(
         images,
         usage,
         newId,
+        leads: () => election.current() !== undefined,
         reconcilers,
         silenceMs: config.silenceMs,
         agentNats: config.agentNats,

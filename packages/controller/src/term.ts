@@ -31,11 +31,13 @@ export interface Doors {
 export interface TermDeps {
   readonly store: Store;
   readonly images: ImageStore;
-  readonly usage: UsageBoard;
+  readonly usage: Pick<UsageBoard, 'current'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;
   readonly newId: () => string;
+  /** True while the lease holds. */
+  readonly leads: () => boolean;
   readonly reconcilers: readonly Reconciler[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
@@ -72,21 +74,31 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
   };
 }
 
-/** Begins a term at each win of the election and ends it when the lead is lost; `fatal` hears of a term that cannot. */
+/**
+ * Begins a term at each win of the election and ends it when the lead is lost; `fatal` hears of a term that cannot. A term
+ * begins once the view shows everything that was written before the win: a leader that sees less would tell agents to stop
+ * what a former leader has started.
+ */
 export function leadWhenElected(
   election: Pick<Election, 'start'>,
+  store: Pick<Store, 'reached'>,
   begin: () => Promise<Term>,
   fatal: (error: unknown) => void,
 ): { close(): Promise<void> } {
-  let term: Promise<Term> | undefined;
-  const end = async (): Promise<void> => {
+  let turn = 0;
+  let term: Promise<Term | undefined> = Promise.resolve(undefined);
+  let ended: Promise<void> = Promise.resolve();
+  const end = (): Promise<void> => {
+    turn++;
     const ending = term;
-    term = undefined;
-    await (await ending)?.close();
+    ended = ended.then(async () => (await ending)?.close());
+    return ended;
   };
   election.start(
-    () => {
-      term = begin();
+    (createdAt) => {
+      const mine = ++turn;
+      // One term after another: the doors of the last must be shut.
+      term = ended.then(() => store.reached(createdAt)).then(() => (mine === turn ? begin() : undefined));
       term.catch(fatal);
     },
     () => void end().catch(fatal),

@@ -1,11 +1,12 @@
 import { GantryError } from '@gantry/kit/errors';
+import { allSettled } from '@gantry/kit/settled';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import type { ImageConfig, Images, UserLookup } from '../images/images.ts';
+import type { ImageConfig, Images, Rootfs, UserLookup } from '../images/images.ts';
 import type { Attachment, Network } from '../network/network.ts';
 import type { ContainerPlan } from '../runtime/runtime.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerFiles } from './container-files.ts';
-import { containerPlan } from './container-plan.ts';
+import { containerPlan, type ContainerPlanInput } from './container-plan.ts';
 import { forbidden, type HostPolicy } from './policy.ts';
 
 /** The parts of a host that a container is made of. */
@@ -40,7 +41,7 @@ export async function prepare(
 ): Promise<Prepared | undefined> {
   const image = await deps.images.ensure(task.image, signal);
   if (signal.aborted) return undefined;
-  const [rootfs, attachment] = await Promise.all([
+  const [rootfs, attachment] = await allSettled<[Rootfs, Attachment]>([
     deps.images.mount(task.taskId, task.image),
     deps.network.attach(task.taskId, task.hostPorts),
   ]);
@@ -54,7 +55,7 @@ export async function makePlan(
   { image, attachment, rootfs }: Prepared,
 ): Promise<ContainerPlan> {
   const { taskId, container } = task;
-  const [files, user] = await Promise.all([
+  const [files, user] = await allSettled<[ContainerPlanInput['files'], ContainerPlan['user']]>([
     deps.files.write(task, attachment.address),
     deps.lookUpUser(rootfs, container.user ?? image.user, container.isolation?.groups),
   ]);

@@ -164,7 +164,9 @@ export class Runner {
   async #startFailed(error: GantryError, delay: number): Promise<void> {
     const now = this.#deps.clock.monotonic();
     const words = error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
-    if (!error.retryable || now + delay > this.#startedAt + prepareDeadlineMs) {
+    // A task that has just ended here still holds its ports for the moment that cleaning up takes.
+    const mayWork = error.retryable || error.code === 'port_taken';
+    if (!mayWork || now + delay > this.#startedAt + prepareDeadlineMs) {
       this.#life.container = undefined;
       return this.#life.become({ state: 'rejected', reason: words });
     }

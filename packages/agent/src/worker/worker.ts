@@ -161,17 +161,19 @@ export class Worker {
   async #cleanLeftovers(containers: ReadonlyMap<string, ContainerState>): Promise<void> {
     const { runtime, images, network, volumes, logs, disk } = this.#deps;
     const attached = (await network.attached()).map(({ containerId }) => containerId);
-    const held = new Set((await disk.records()).map(({ assignment }) => assignment.taskId));
-    for (const id of [...this.#runners.keys()]) held.add(id);
-    for (const id of leftovers(
-      [...containers.keys(), ...(await images.mounted()), ...attached, ...(await volumes.held())],
-      held,
-    )) {
+    const volumed = await volumes.held();
+    const found = [...containers.keys(), ...(await images.mounted()), ...attached, ...volumed];
+    const logged = await logs.list();
+    const recorded = (await disk.records()).map(({ assignment }) => assignment.taskId);
+    // Whose things they are is asked last: a task that came while we looked around has a runner by now.
+    const held = new Set([...recorded, ...this.#runners.keys()]);
+    for (const id of leftovers(found, held)) {
+      if (this.#runners.has(id)) continue;
       this.#log.warn('removing what is left of an unknown task', { task: id });
       await runtime.delete(id);
       await Promise.all([images.unmount(id), network.detach(id), volumes.release(id)]);
     }
-    for (const id of leftovers(await logs.list(), held)) await logs.remove(id);
+    for (const id of leftovers(logged, held)) if (!this.#runners.has(id)) await logs.remove(id);
   }
 
   #inBackground(what: string, work: Promise<unknown>): void {

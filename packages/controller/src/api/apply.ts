@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import { stackProblems } from '@gantry/model/dependency';
+import { idFromBytes } from '@gantry/model/ids';
 import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
 import { problemsOf } from '@gantry/model/validate';
@@ -108,7 +110,7 @@ export class Apply {
   }
 
   #create(spec: ServiceSpec, image: ResolvedImage): AppliedStep {
-    const id = this.#deps.newId();
+    const id = serviceIdOf(spec);
     const revision = this.#revision(id, 1, spec, image);
     const service: Service = {
       kind: 'service',
@@ -133,6 +135,14 @@ export class Apply {
 }
 
 type AppliedStep = Step<AppliedService>;
+
+/**
+ * The id follows from the name, so that two users who create the same service at once meet as a conflict of one object, also
+ * when the answer to the first was lost.
+ */
+function serviceIdOf({ stack, name }: ServiceSpec): string {
+  return idFromBytes(createHash('sha256').update(`${stack}/${name}`).digest());
+}
 
 export function answer(service: Service, change: string): AppliedService {
   return { serviceId: service.id, name: fullName(service), change };

@@ -28,7 +28,7 @@ export interface ControlDeps extends Omit<ApplyDeps, 'images'> {
   readonly store: Store;
   readonly images: ImageStore;
   readonly relay: RelayHub;
-  readonly usage: UsageBoard;
+  readonly usage: Pick<UsageBoard, 'current'>;
   readonly version: string;
 }
 

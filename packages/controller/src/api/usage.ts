@@ -4,7 +4,7 @@ import type { View } from '../store/store.ts';
 import type { UsageBoard } from '../telemetry/usage-board.ts';
 
 /** What each node and its tasks use, with names and capacities; nodes that are not heard on NATS are missing. */
-export function usageOf(view: View, board: UsageBoard): NodeUsage[] {
+export function usageOf(view: View, board: Pick<UsageBoard, 'current'>): NodeUsage[] {
   const nodes = board.current().flatMap((usage): NodeUsage[] => {
     const node = view.get('node', usage.nodeId);
     if (!node) return [];

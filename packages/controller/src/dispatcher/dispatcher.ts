@@ -20,6 +20,8 @@ export interface DispatcherDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
+  /** True while this controller's lease holds: an agent must never follow one that others may have replaced. */
+  readonly leads: () => boolean;
   /** Silence after which a node is down, ms; agents beat five times in it. */
   readonly silenceMs: number;
   /** What agents are told; empty for no telemetry. */
@@ -69,6 +71,7 @@ export class Dispatcher {
   service(): AgentGatewayServer {
     return {
       register: answering(async ({ nodeId, name, description }) => {
+        this.#mustLead();
         if (!description) throw new GantryError('invalid', 'a registration without a description');
         await this.#registry.register(nodeId, name, toModel.nodeDescription(description));
         const session = this.#sessions.begin(this.#deps.newId(), nodeId);
@@ -92,7 +95,7 @@ export class Dispatcher {
       }),
       assignments: (call) => {
         call.on('error', () => undefined);
-        const session = this.#sessions.get(call.request.sessionId);
+        const session = this.#deps.leads() ? this.#sessions.get(call.request.sessionId) : undefined;
         if (!session) {
           call.destroy(unknownSession());
           return;
@@ -100,6 +103,7 @@ export class Dispatcher {
         const end = (): void => void call.end();
         session.onEnd.add(end);
         const stop = this.#feed.follow(session.nodeId, {
+          end,
           write: (message: AssignmentsMessage) => call.write(message),
           onDrain: (listener) => call.on('drain', listener),
         });
@@ -133,7 +137,13 @@ export class Dispatcher {
     };
   }
 
+  #mustLead(): void {
+    if (!this.#deps.leads())
+      throw new GantryError('not_leader', 'this controller does not know whether it still leads');
+  }
+
   #session(id: string): Session {
+    this.#mustLead();
     const session = this.#sessions.beat(id);
     if (!session) throw unknownSession();
     return session;

@@ -35,6 +35,7 @@ class OpenTables implements Store {
     this.#listener = listener;
     return () => undefined;
   };
+  reached = (): Promise<void> => Promise.resolve();
   close = (): Promise<void> => Promise.resolve();
 }
 
@@ -53,13 +54,17 @@ const leaving: Task = { ...serving, desired: 'shutdown' };
 let store: OpenTables;
 let clock: VirtualClock;
 let feed: Feed;
+let leads: boolean;
+let ended: string[];
 let sent: Map<string, AssignmentsMessage[]>;
 
 function begin(task: Task): void {
   store = new OpenTables([...nodes, service, revision, task]);
   clock = new VirtualClock();
-  feed = new Feed({ store, clock, log: silentLogger });
+  leads = true;
+  feed = new Feed({ store, clock, log: silentLogger, leads: () => leads });
   sent = new Map();
+  ended = [];
 }
 
 /** The node opens its stream; what it is sent is noted. */
@@ -67,7 +72,11 @@ function follow(...ids: readonly string[]): void {
   for (const id of ids) {
     const messages: AssignmentsMessage[] = [];
     sent.set(id, messages);
-    feed.follow(id, { write: (message) => messages.push(message) > 0, onDrain: () => undefined });
+    feed.follow(id, {
+      write: (message) => messages.push(message) > 0,
+      onDrain: () => undefined,
+      end: () => void ended.push(id),
+    });
   }
 }
 
@@ -159,4 +168,14 @@ test('a task hears of it when its service is on other networks, and others hear 
   await clock.advance(0);
   expect(sent.get('a')?.at(-1)?.tasks[0]?.networking?.drainMs).toBe(1);
   expect(sent.get('b')?.at(-1)?.endpoints[0]?.networking?.networks).toEqual([]);
+});
+
+test('a controller that may have been replaced gives no orders: it ends the streams', async () => {
+  begin(serving);
+  follow('a');
+  leads = false;
+  store.put(leaving);
+  await clock.advance(5_000);
+  expect(desired()).toBe('running');
+  expect(ended).toContain('a');
 });

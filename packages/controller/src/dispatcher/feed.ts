@@ -21,6 +21,8 @@ export type { Outlet } from './subscriber.ts';
 export interface FeedDeps {
   readonly store: Store;
   readonly clock: Clock;
+  /** True while no other controller can lead: what an older view holds must not be told as what is wanted now. */
+  readonly leads: () => boolean;
   readonly log: Logger;
 }
 
@@ -53,6 +55,7 @@ export class Feed {
     const subscriber = new Subscriber({
       nodeId,
       outlet,
+      leads: this.#deps.leads,
       view: this.#view(),
       soon: (fn) => this.#deps.clock.soon(fn),
       endpoint: (id) => this.#endpoints.get(id)?.value,

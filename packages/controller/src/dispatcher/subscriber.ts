@@ -9,6 +9,8 @@ import { desiredOnNode, peerAssignment, taskAssignment } from './assignments.ts'
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
 export interface Outlet {
+  /** Ends the node's stream; it will ask again for everything. */
+  end(): void;
   write(message: AssignmentsMessage): boolean;
   onDrain(listener: () => void): void;
 }
@@ -17,6 +19,8 @@ export interface Outlet {
 export interface SubscriberDeps {
   readonly nodeId: NodeId;
   readonly outlet: Outlet;
+  /** True while no other controller can lead. */
+  readonly leads: () => boolean;
   readonly view: View;
   readonly soon: Clock['soon'];
   readonly endpoint: (id: string) => EndpointAssignment | undefined;
@@ -86,7 +90,9 @@ export class Subscriber {
     this.#scheduled = true;
     this.#deps.soon(() => {
       this.#scheduled = false;
-      if (!this.#closed) this.#flush(false);
+      if (this.#closed) return;
+      if (this.#deps.leads()) this.#flush(false);
+      else this.#deps.outlet.end();
     });
   }
 

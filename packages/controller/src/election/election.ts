@@ -42,8 +42,8 @@ export class Election {
     return this.#lead?.lease.valid() ? { key: leaderKey, createdAt: this.#lead.createdAt } : undefined;
   }
 
-  /** Starts to campaign; `onLead` hears of each win, `onLost` when another controller may lead. */
-  start(onLead: () => void, onLost: () => void): void {
+  /** Starts to campaign; `onLead` hears of each win and its revision, `onLost` when another controller may lead. */
+  start(onLead: (createdAt: number) => void, onLost: () => void): void {
     this.#running = this.#campaign(onLead, onLost);
   }
 
@@ -56,16 +56,20 @@ export class Election {
     await this.#running;
   }
 
-  async #campaign(onLead: () => void, onLost: () => void): Promise<void> {
+  async #campaign(onLead: (createdAt: number) => void, onLost: () => void): Promise<void> {
     const { signal } = this.#abort;
     for (let failures = 0; !signal.aborted;) {
       try {
         const lease = await Lease.grant(this.#deps, ttlSeconds);
-        const createdAt = await this.#acquire(lease);
+        const createdAt = await this.#acquire(lease).catch(async (error: unknown) => {
+          // The key may be ours without our knowing it: with the lease it goes, else we would wait for ourselves for ever.
+          await lease.revoke();
+          throw error;
+        });
         failures = 0;
         this.#lead = { lease, createdAt };
         this.#deps.log.info('this controller leads', { createdAt });
-        onLead();
+        onLead(createdAt);
         await lease.lost(signal);
         this.#lead = undefined;
         if (this.#resigned()) return;

@@ -88,6 +88,11 @@ class LogStore implements Store {
     return { ok: true, revision: result.revision };
   }
 
+  reached(revision: number): Promise<void> {
+    if (this.#tables.revision >= revision || this.#abort.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ revision, resolve }));
+  }
+
   async close(): Promise<void> {
     this.#abort.abort();
     this.#unwatch();

@@ -68,6 +68,16 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       expect(heard).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     });
 
+    test('tells when the view has reached a revision, also one still to come', async () => {
+      const [one, other] = [await open(), await open()];
+      const reached = one.reached(other.view().revision + 1);
+      const task = aTask();
+      const result = await other.commit([put(task)]);
+      await reached;
+      expect(one.view().get('task', task.id)?.version).toBe(result.ok && result.revision);
+      await one.reached(1);
+    });
+
     test('of two writers of one object exactly one wins', async () => {
       const [one, two] = await Promise.all([open(), open()]);
       const task = aTask();

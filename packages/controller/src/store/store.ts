@@ -73,6 +73,8 @@ export interface Store {
    * retries by itself.
    */
   commit(writes: readonly Write[]): Promise<CommitResult>;
+  /** Resolves once the view shows the given revision, however long that takes; also when the store is closed. */
+  reached(revision: number): Promise<void>;
   /** Hears every change in order, in batches, after the view contains them. Answers with the unsubscriber. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
   close(): Promise<void>;

@@ -47,7 +47,7 @@ export function stepOf(view: View, rollout: Rollout, place: Place): PlaceStep {
     const others = [...lost, ...doubled, ...unanswered(place.tasks)];
     return rolledTo(view, rollout, { place, keep, old, others }, idle);
   }
-  if (old.length > 0) return makingWay(rollout, place, old, idle);
+  if (old.length > 0) return makingWay(view, rollout, place, old, idle);
   return empty(view, rollout, place, idle);
 }
 
@@ -121,11 +121,20 @@ function phaseOf(view: View, place: Place, task: Task): PlaceStep['current'] {
 }
 
 /** Only old tasks are there. One that is not ready protects nothing; a ready one waits for its turn. */
-function makingWay(rollout: Rollout, place: Place, old: readonly Task[], idle: PlaceStep): PlaceStep {
+function makingWay(
+  view: View,
+  rollout: Rollout,
+  place: Place,
+  old: readonly Task[],
+  idle: PlaceStep,
+): PlaceStep {
   const useless = old.filter((task) => !task.status.ready);
   const step = { ...idle, stop: [...idle.stop, ...useless] };
   const candidate = old.find((task) => task.status.ready);
   if (!candidate || !place.fillable) return step;
+  // Two in a place for a while, never more: one that an earlier change let go must be gone.
+  if (useless.length > 0 || place.tasks.some((task) => isStopping(view, task)))
+    return { ...step, rolling: true };
   // A new task of this place has failed: the old one stays, and the place is tried again after the back-off.
   const ended = newestEnded(place.tasks);
   if (ended?.revisionId !== step.wanted) return { ...step, candidate };
