@@ -21,7 +21,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 120_000 } },
       {
         test: {
           name: 'e2e',

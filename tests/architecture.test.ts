@@ -12,6 +12,7 @@ const rooms: readonly (readonly [pattern: RegExp, room: string])[] = [
   [/^packages\/controller\/src\/([^/]+)\//, 'controller/$1'],
   [/^packages\/agent\/src\/(main|agent|node|config|metrics)\.ts$/, 'agent/top'],
   [/^packages\/agent\/src\/([^/]+)\//, 'agent/$1'],
+  [/^packages\/sim\//, 'sim'],
   [/^packages\/cli\//, 'cli'],
 ];
 
@@ -48,7 +49,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
       ['model', 'kit', ...driverTypes.filter((t) => !t.endsWith(`/${name}`))],
     ]),
   ),
-  cli: ['model', 'kit', 'proto'],
+  cli: ['model', 'kit', 'proto', 'sim'],
 };
 
 /** Rooms that only compute: no waiting, no clock, no dice, no outside world. */
@@ -77,6 +78,8 @@ function roomOf(file: string): string {
 function allowed(arrow: Arrow): boolean {
   const [from, to] = [roomOf(arrow.from), roomOf(arrow.to)];
   if (from === to) return true;
+  // The simulator puts whole controllers and agents together, on parts of its own.
+  if (from === 'sim') return !to.startsWith('cli');
   // The composition roots import every room of their package.
   if (from.endsWith('/top'))
     return to.split('/')[0] === from.split('/')[0] || ['model', 'kit', 'proto'].includes(to);

@@ -21,10 +21,13 @@ export type FakeScript = (plan: ContainerPlan) => {
   readonly exitCode?: number;
   /** Takes this long to start. */
   readonly startMs?: number;
+  /** Takes this long to end after a signal; SIGKILL ends it at once. Infinity: it heeds no other signal. */
+  readonly stopMs?: number;
 };
 
 interface FakeContainer {
   readonly process: ProcessIdentity;
+  readonly stopMs: number;
   exit?: ContainerExit;
 }
 
@@ -85,12 +88,12 @@ export class FakeRuntime implements Runtime {
     const known = this.#host.containers.get(plan.id);
     if (known?.exit) throw new GantryError('conflict', `container ${plan.id} has ended and is not run again`);
     if (known) return known.process;
-    const { fails, exitsAfterMs, exitCode = 0, startMs } = this.#script(plan);
+    const { fails, exitsAfterMs, exitCode = 0, startMs, stopMs = 0 } = this.#script(plan);
     if (startMs !== undefined) await new Promise<void>((resolve) => this.#clock.after(startMs, resolve));
     if (fails !== undefined) throw new GantryError('invalid', fails);
     if (this.#closed) return new Promise(() => undefined); // the agent is gone: nobody hears the answer
     const process = { pid: this.#host.nextPid++, startTime: String(this.#clock.now()), bootId: 'fake' };
-    this.#host.containers.set(plan.id, { process });
+    this.#host.containers.set(plan.id, { process, stopMs });
     this.#host.starts.set(plan.id, (this.#host.starts.get(plan.id) ?? 0) + 1);
     if (exitsAfterMs !== undefined) this.#clock.after(exitsAfterMs, () => this.end(plan.id, exitCode));
     return process;
@@ -102,7 +105,9 @@ export class FakeRuntime implements Runtime {
   }
 
   signal(id: string, signal: string): Promise<void> {
-    this.end(id, signal === 'SIGKILL' ? 137 : 143);
+    const stopMs = signal === 'SIGKILL' ? 0 : (this.#host.containers.get(id)?.stopMs ?? 0);
+    if (stopMs === 0) this.end(id, signal === 'SIGKILL' ? 137 : 143);
+    else if (stopMs !== Infinity) this.#clock.after(stopMs, () => this.end(id, 143));
     return Promise.resolve();
   }
 

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import type { PlayOptions } from '@gantry/sim/play';
+import { isTerminal } from '@gantry/model/task';
+import type { Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
+import type { View, Write } from '../../packages/controller/src/store/store.ts';
+import { reconcilers } from '../../packages/controller/src/term.ts';
+import { firstBroken } from './support.ts';
+
+/*
+ * Who watches the watchman: the product broken on purpose, in ways that once were bugs or easily could be. The simulator must
+ * find each within the histories of one ordinary run.
+ */
+const most = 1_000;
+
+/** The product's reconcilers, one of them with its decisions changed. */
+function changed(
+  name: string,
+  change: (writes: readonly Write[], view: View) => readonly Write[],
+): PlayOptions {
+  const swapped = reconcilers.map((reconciler): Reconciler => {
+    if (reconciler.name !== name) return reconciler;
+    return {
+      ...reconciler,
+      decide: (view, key, env) => {
+        const decision = reconciler.decide(view, key, env);
+        return { ...decision, writes: change(decision.writes, view) };
+      },
+    };
+  });
+  return { reconcilers: swapped };
+}
+
+/** A place whose task is being stopped is filled at once. */
+const holdsNoPlace: PlayOptions = {
+  reconcilers: reconcilers.map((reconciler): Reconciler => {
+    if (reconciler.name !== 'services') return reconciler;
+    return { ...reconciler, decide: (view, key, env) => reconciler.decide(withoutStopping(view), key, env) };
+  }),
+};
+
+function withoutStopping(view: View): View {
+  return new Proxy(view, {
+    get: (of, name) => {
+      if (name === 'tasksOfService')
+        return (id: string) =>
+          [...of.tasksOfService(id)].filter(
+            ({ desired, status }) => desired === 'running' || isTerminal(status.state),
+          );
+      const value: unknown = Reflect.get(of, name, of);
+      return typeof value === 'function' ? (value.bind(of) as unknown) : value;
+    },
+  });
+}
+
+const ways: readonly (readonly [what: string, options: PlayOptions, finds: RegExp])[] = [
+  ['commits do not compare the key of the leader', { without: ['fence'] }, /./],
+  ['a place is filled while its task still stops', holdsNoPlace, /was made for place/],
+  [
+    'tasks are deleted before their host says that they ended',
+    changed('services', (writes) =>
+      writes.map((write) =>
+        write.op === 'put' && write.object.kind === 'task' && write.object.desired === 'remove'
+          ? { op: 'delete', kind: 'task', id: write.object.id, version: write.object.version }
+          : write,
+      ),
+    ),
+    /was deleted while/,
+  ],
+  [
+    'a reconciler writes what an agent owns',
+    changed('services', (writes) =>
+      writes.map((write) =>
+        write.op === 'put' && write.object.kind === 'task' && write.object.desired === 'shutdown'
+          ? { ...write, object: { ...write.object, status: { ...write.object.status, state: 'shutdown' } } }
+          : write,
+      ),
+    ),
+    /which no one writer may|went back|moved it/,
+  ],
+  [
+    'nodes that are heard again stay down',
+    changed('node-health', (writes) =>
+      writes.filter(
+        (write) =>
+          !(
+            write.op === 'put' &&
+            write.object.kind === 'node' &&
+            write.object.state === 'ready' &&
+            write.object.stateReason !== '' &&
+            write.object.version > 0 &&
+            write.object.subnet !== undefined
+          ),
+      ),
+    ),
+    /does not come to rest/,
+  ],
+];
+
+describe('finds it when', () => {
+  test.each(ways)('%s', async (_what, options, finds) => {
+    const found = await firstBroken(options, most);
+    expect(found?.broken).toMatch(finds);
+    process.stderr.write(`    found with seed ${found?.seed}: ${found?.broken}\n`);
+  });
+});
