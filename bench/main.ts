@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   start: () => import('./start.ts'),
   recover: () => import('./recover.ts'),
   cli: () => import('./cli.ts'),
+  dns: () => import('./dns.ts'),
   unpack: () => import('./unpack.ts'),
   schedule: () => import('./schedule.ts'),
 };

@@ -29,6 +29,7 @@ import { createRuncRuntime } from './runtime/runc/runc-runtime.ts';
 import { Publisher } from './stats/publisher.ts';
 import { Sampler } from './stats/sampler.ts';
 import { containerFiles } from './task/container-files.ts';
+import { connectionsTo } from './task/drain.ts';
 import { createVolumes } from './volumes/node-volumes.ts';
 import { probe } from './task/probes/probe.ts';
 import { Disk } from './worker/disk.ts';
@@ -105,6 +106,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     logs,
     disk,
     lookUpUser,
+    connections: connectionsTo,
     files: containerFiles(join(config.runDir, 'files'), gateway),
     volumes,
     policy: config.policy,

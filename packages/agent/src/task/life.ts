@@ -25,6 +25,8 @@ export class TaskLife {
   prepared: Prepared | undefined;
   /** Limits the running container should be given: those of its record are what it has. */
   newLimits: TaskAssignment | undefined;
+  /** Its connections have ended, or have had their time to. */
+  drained = false;
   /** When the stop signal was sent, monotonic ms. */
   stopSentAt: number | undefined;
 

@@ -17,6 +17,8 @@ export interface Situation {
   readonly cleaned: boolean;
   /** It runs with other limits than it should have. */
   readonly outdated?: boolean;
+  /** Connections may still be open that should end before the stop signal. */
+  readonly draining?: boolean;
   /** Monotonic ms. */
   readonly now: number;
   /** When the stop signal was sent. */
@@ -34,6 +36,8 @@ export type Step =
   | { readonly do: 'adopt' }
   /** Give the running container its new limits. */
   | { readonly do: 'update' }
+  /** Wait for the open connections, a bounded time. */
+  | { readonly do: 'drain' }
   | { readonly do: 'stop' }
   | { readonly do: 'kill' }
   /** It ended by itself, or was stopped: say how. */
@@ -88,9 +92,9 @@ function starting({ state, bootGone, prepared, retryAt, now }: Situation): Step 
   return prepared ? { do: 'run' } : { do: 'prepare' };
 }
 
-function stopping({ container, stopSentAt, stopGraceMs, now }: Situation): Step {
+function stopping({ container, draining, stopSentAt, stopGraceMs, now }: Situation): Step {
   if (container !== 'running') return { do: 'report stopped' };
-  if (stopSentAt === undefined) return { do: 'stop' };
+  if (stopSentAt === undefined) return { do: draining ? 'drain' : 'stop' };
   const killAt = stopSentAt + stopGraceMs;
   return now < killAt ? { do: 'wait', until: killAt } : { do: 'kill' };
 }

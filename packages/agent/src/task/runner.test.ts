@@ -28,6 +28,8 @@ class Stage {
   answer: ProbeResult = { ok: true, words: '' };
   asked = 0;
   bootId = 'boot-1';
+  /** Connections to the container. */
+  open = 0;
   saved: TaskRecord;
   /** Thrown instead of saving. */
   saveFails: GantryError | undefined;
@@ -86,6 +88,7 @@ class Stage {
       random: () => 0,
       files: fakeContainerFiles,
       bootId: this.bootId,
+      connections: () => Promise.resolve(this.open),
       failpoint: noFailpoint,
       slot: <T>(work: () => Promise<T>) => work(),
       save: (record: TaskRecord) => {
@@ -196,6 +199,52 @@ describe('an unhealthy task', () => {
     await stage.pass(10_000);
     expect(stage.asked).toBe(asked);
     expect(stage.status.state).toBe('shutdown');
+  });
+});
+
+describe('a task that is to stop', () => {
+  test('is sent its signal once the connections to it have ended', async () => {
+    const stage = new Stage();
+    await stage.agent();
+    stage.open = 2;
+    stage.runner.want('shutdown');
+    await stage.pass(1_000);
+    expect(stage.status).toMatchObject({
+      state: 'running',
+      ready: false,
+      reason: 'draining 2 connections, for at most 5 s',
+    });
+    stage.open = 0;
+    await stage.pass(1_000);
+    expect(stage.status.state).toBe('shutdown');
+  });
+
+  test('does not wait for ever, and not at all if it is unhealthy', async () => {
+    const stage = new Stage(check);
+    await stage.agent();
+    stage.open = 1;
+    stage.runner.want('shutdown');
+    await stage.pass(4_900);
+    expect(stage.status.state).toBe('running');
+    await stage.pass(200);
+    expect(stage.status.state).toBe('shutdown');
+    const sick = new Stage(check);
+    sick.open = 1;
+    await sick.agent();
+    sick.answer = { ok: false, words: 'refused' };
+    for (let second = 0; second < 4; second++) await sick.pass(1_000);
+    expect(sick.status.state).toBe('failed');
+  });
+
+  test('that ends by itself meanwhile has ended as it did', async () => {
+    const stage = new Stage();
+    await stage.agent();
+    stage.open = 1;
+    stage.runner.want('shutdown');
+    await stage.pass(500);
+    stage.host.end(stage.id, { exitCode: 3, oom: false, at: 0 });
+    await stage.pass(200);
+    expect(stage.status).toMatchObject({ state: 'shutdown', exitCode: 3 });
   });
 });
 

@@ -128,6 +128,8 @@ export class Runner {
       bootGone: started !== undefined && started.bootId !== this.#deps.bootId,
       unhealthy: unhealthy !== undefined,
       outdated: this.#life.newLimits !== undefined,
+      // One that its health check gave up answers nobody: its connections are not worth a wait.
+      draining: !this.#life.drained && unhealthy === undefined,
       now: this.#deps.clock.monotonic(),
       stopGraceMs: assignment.container.stopGraceMs,
       ...(stopSentAt !== undefined && { stopSentAt }),

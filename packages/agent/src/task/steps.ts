@@ -1,8 +1,10 @@
+import type { Clock } from '@gantry/kit/clock';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import { healthCheckOf } from '@gantry/model/health';
 import { isTerminal } from '@gantry/model/task';
 import type { Runtime } from '../runtime/runtime.ts';
 import { planLimits } from './container-plan.ts';
+import { drain } from './drain.ts';
 import { endOf } from './end-reason.ts';
 import { checkPolicy, makePlan, prepare as prepareHost, takeDown, type HostParts } from './host-parts.ts';
 import type { TaskLife } from './life.ts';
@@ -14,6 +16,9 @@ export interface StepDeps extends HostParts {
   /** Starts that run at once. */
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>;
   readonly monotonic: () => number;
+  readonly clock: Clock;
+  /** Open connections that others made to a container, by its first process; absent: none are waited for. */
+  readonly connections?: (pid: number) => Promise<number>;
   /** The id of this boot of the host. */
   readonly bootId: string;
   readonly failpoint: Failpoint;
@@ -36,6 +41,8 @@ export function carryOut(
       return adopt(deps, life);
     case 'update':
       return update(deps, life);
+    case 'drain':
+      return drainConnections(deps, life);
     case 'stop':
       return stop(deps, life);
     case 'kill':
@@ -126,6 +133,24 @@ async function update(deps: StepDeps, life: TaskLife): Promise<void> {
   await deps.runtime.update(assignment.taskId, planLimits(assignment.container));
   if (life.newLimits === assignment) life.newLimits = undefined;
   await life.become({ ...life.record.status, reason: 'running' }, { assignment });
+}
+
+async function drainConnections({ clock, connections }: StepDeps, life: TaskLife): Promise<void> {
+  const { container, record } = life;
+  if (container?.state === 'running' && connections) {
+    const { drainMs } = record.assignment.networking;
+    await drain({
+      clock,
+      drainMs,
+      count: () => connections(container.process.pid),
+      over: () => life.container?.state !== 'running',
+      waiting: (count) => {
+        const reason = `draining ${count} connections, for at most ${Math.ceil(drainMs / 1_000)} s`;
+        return life.become({ ...life.record.status, reason, ready: false });
+      },
+    });
+  }
+  life.drained = true;
 }
 
 async function stop(deps: StepDeps, life: TaskLife): Promise<void> {
