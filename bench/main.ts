@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   recover: () => import('./recover.ts'),
   cli: () => import('./cli.ts'),
   dns: () => import('./dns.ts'),
+  update: () => import('./update.ts'),
   unpack: () => import('./unpack.ts'),
   schedule: () => import('./schedule.ts'),
 };

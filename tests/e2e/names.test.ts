@@ -10,16 +10,18 @@ import { TestCluster } from '../support/test-cluster.ts';
 
 const stacks = {
   shop: `
+x-hello: &hello { image: "hello:1", init: true }
 services:
-  web: { image: "hello:1", deploy: { replicas: 3 }, networks: { default: { aliases: [www] }, edge: } }
-  db: { image: "hello:1", networks: [back], deploy: { endpoint_mode: dnsrr, replicas: 2 } }
-  api: { image: "hello:1", networks: [back, default] }
+  web: { <<: *hello, deploy: { replicas: 3 }, networks: { default: { aliases: [www] }, edge: } }
+  db: { <<: *hello, networks: [back], deploy: { endpoint_mode: dnsrr, replicas: 2 } }
+  api: { <<: *hello, networks: [back, default] }
 networks: { edge: { name: edge }, back: }
 `,
   blog: `
+x-hello: &hello { image: "hello:1", init: true }
 services:
-  reader: { image: "hello:1", networks: [edge] }
-  loner: { image: "hello:1" }
+  reader: { <<: *hello, networks: [edge] }
+  loner: { <<: *hello }
 networks: { edge: { external: true } }
 `,
 };
@@ -93,6 +95,22 @@ test('names end where networks end', async () => {
     ['web', 'loner.blog'],
   ] as const)
     expect(await lookUp(service, `${name}.gantry.internal`), `${service} asks ${name}`).toEqual([]);
+});
+
+test('the cli says who is on what, and who may reach whom', async () => {
+  const networks = JSON.parse(await cluster.ok('network', 'ls', '-o', 'json')) as {
+    name: string;
+    services: string[];
+  }[];
+  expect(networks.find(({ name }) => name === 'edge')?.services).toEqual(['blog/reader', 'shop/web']);
+  expect(await cluster.gantry('net', 'why', 'reader', 'web')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('blog/reader may reach shop/web: both are on network edge') as string,
+  });
+  expect(await cluster.gantry('net', 'why', 'loner', 'web')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('they share no network') as string,
+  });
 });
 
 test('names go on without the controller, and after the agents were started anew', async () => {
