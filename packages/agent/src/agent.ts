@@ -56,7 +56,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
 
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
-  const logs = await createLogs(join(config.stateDir, 'logs'));
+  const logs = await createLogs({ dir: join(config.stateDir, 'logs'), clock: systemClock, log });
   const runtime = await createRuncRuntime({
     ...base,
     runDir: config.runDir,
@@ -124,6 +124,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   return {
     close: async () => {
       await Promise.all([node.close(), publisher.close()]);
+      logs.close();
       await Promise.all([network.close(), runtime.close(), names.close()]);
     },
   };

@@ -13,7 +13,13 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 async function run(...argv: readonly string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const env = { XDG_CONFIG_HOME: home, GANTRY_CONTROLLER: '127.0.0.1:1' };
-  const code = await main(argv, { stdout, stderr, env, onInterrupt: () => () => undefined });
+  const code = await main(argv, {
+    stdin: new PassThrough(),
+    stdout,
+    stderr,
+    env,
+    onInterrupt: () => () => undefined,
+  });
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
 }
 

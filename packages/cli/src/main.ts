@@ -4,6 +4,7 @@ import { processIo, type Io } from './io.ts';
 import { addClusterCommands } from './program/cluster.ts';
 import { withGlobals, type Cli } from './program/declare.ts';
 import { addDockerNouns } from './program/docker-nouns.ts';
+import { addProcessCommands } from './program/processes.ts';
 import { addRolloutCommands } from './program/rollouts.ts';
 import { addServiceCommands } from './program/services.ts';
 
@@ -38,6 +39,7 @@ function build(cli: Cli): Command {
       writeErr: (text) => void cli.io.stderr.write(text),
     });
   addServiceCommands(cli, program);
+  addProcessCommands(cli, program);
   addRolloutCommands(cli, program);
   addClusterCommands(cli, program);
   addDockerNouns(cli, program);

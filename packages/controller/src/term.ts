@@ -57,7 +57,7 @@ export interface Term {
 export async function startTerm(deps: TermDeps): Promise<Term> {
   const { newId, silenceMs } = deps;
   const base = { ...deps, maxWrites };
-  const relay = new RelayHub(newId);
+  const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();
   const loop = startLoop({ ...base, settings: { ...defaultSettings, silenceMs } });

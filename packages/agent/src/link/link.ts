@@ -12,9 +12,11 @@ import type {
 } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import type { Logs } from '../logs/logs.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
-import { Relay } from './relay.ts';
+import { serveExec } from './exec.ts';
+import { Relay, type ServeExec } from './relay.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface LinkDeps {
@@ -25,6 +27,7 @@ export interface LinkDeps {
   readonly description: NodeDescription;
   readonly reporter: Reporter;
   readonly logs: Logs;
+  readonly runtime: Pick<Runtime, 'exec'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -129,7 +132,9 @@ export class Link {
     const stream = client.relay();
     hearEnd(stream, ends, 'relay');
     stream.write({ body: { $case: 'hello', value: { sessionId: session.sessionId } } });
-    const relay = new Relay(stream, this.#deps.logs);
+    const serve: ServeExec = (streamId, onEnd) =>
+      serveExec(client, session.sessionId, streamId, this.#deps.runtime, onEnd);
+    const relay = new Relay(stream, this.#deps.logs, serve);
     return () => {
       relay.close();
       stream.cancel();

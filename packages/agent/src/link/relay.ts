@@ -2,21 +2,30 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { RelayDown, RelayOpenLogs, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
 import type { Logs, LogQuery } from '../logs/logs.ts';
 
+/** Serves one process; calls `onEnd` once it is over. */
+export type ServeExec = (streamId: string, onEnd: () => void) => { close(): void };
+
 /** Answers the controller's orders for live streams on one call; ends with it. */
 export class Relay {
   readonly #stream: ClientDuplexStream<RelayUp, RelayDown>;
   readonly #logs: Logs;
   readonly #open = new Map<string, AbortController>();
+  /** Processes that users run in containers, each on a call of its own. */
+  readonly #executions = new Set<{ close(): void }>();
+  readonly #serveExec: ServeExec;
 
-  constructor(stream: ClientDuplexStream<RelayUp, RelayDown>, logs: Logs) {
+  /** `serveExec` dials the controller for one process; the relay closes it when it ends. */
+  constructor(stream: ClientDuplexStream<RelayUp, RelayDown>, logs: Logs, serveExec: ServeExec) {
     this.#stream = stream;
     this.#logs = logs;
+    this.#serveExec = serveExec;
     stream.on('data', (order: RelayDown) => this.#take(order));
   }
 
   close(): void {
     for (const abort of this.#open.values()) abort.abort();
     this.#open.clear();
+    for (const execution of [...this.#executions]) execution.close();
   }
 
   #take({ body }: RelayDown): void {
@@ -28,6 +37,11 @@ export class Relay {
         this.#open.get(body.value.streamId)?.abort();
         this.#open.delete(body.value.streamId);
         return;
+      case 'openExec': {
+        const execution = this.#serveExec(body.value.streamId, () => this.#executions.delete(execution));
+        this.#executions.add(execution);
+        return;
+      }
       case undefined:
         return;
     }

@@ -7,6 +7,9 @@ export const fakeLogs: Logs = {
   async *read() {
     yield [];
   },
+  begin: () => Promise.resolve(),
+  end: () => Promise.resolve(),
+  close: () => undefined,
   remove: () => Promise.resolve(),
   list: () => Promise.resolve([]),
 };

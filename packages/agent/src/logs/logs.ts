@@ -1,3 +1,5 @@
+import type { LogSpec } from '@gantry/model/logging';
+
 /** One line a container wrote. */
 export interface LogLine {
   /** ms since the epoch. */
@@ -19,8 +21,13 @@ export interface LogQuery {
 export interface Logs {
   /** Where the runtime lets the container's output go. */
   path(containerId: string): string;
+  /** Makes the log, and keeps as many of its files as the spec says; also for a container of an earlier agent. */
+  begin(containerId: string, spec: LogSpec): Promise<void>;
+  /** The container has ended: its log is no longer written to, and stays. */
+  end(containerId: string): Promise<void>;
   /** Reads lines in order; with `follow` until `signal` aborts or the container's log is removed. Batches of lines. */
   read(containerId: string, query: LogQuery, signal: AbortSignal): AsyncIterable<readonly LogLine[]>;
   remove(containerId: string): Promise<void>;
   list(): Promise<readonly string[]>;
+  close(): void;
 }

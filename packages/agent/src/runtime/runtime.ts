@@ -30,6 +30,8 @@ export interface ContainerPlan {
   /** Memory that is taken from it last, bytes. */
   readonly memoryReservationBytes?: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** A file of its log is full at this size, and a new one takes its place; bytes. Absent: never. */
+  readonly logMaxBytes?: number;
   readonly domainname?: string;
   /** Absent: input is closed and output a pipe. */
   readonly terminal?: { readonly tty: boolean; readonly stdinOpen: boolean };

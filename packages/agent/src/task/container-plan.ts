@@ -1,4 +1,5 @@
 import { GantryError } from '@gantry/kit/errors';
+import { defaultLogging } from '@gantry/model/logging';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { shortCapability } from '@gantry/model/isolation';
 import { liveLimits } from '@gantry/model/limits';
@@ -53,6 +54,7 @@ export function containerPlan(input: ContainerPlanInput): ContainerPlan {
       memoryReservationBytes: spec.reservations.memoryBytes,
     }),
     labels: containerLabels(task),
+    logMaxBytes: (spec.logging ?? defaultLogging).maxBytes,
     ...(spec.naming?.domainname !== undefined && { domainname: spec.naming.domainname }),
     ...((spec.tty || spec.stdinOpen) && {
       terminal: { tty: spec.tty ?? false, stdinOpen: spec.stdinOpen ?? false },

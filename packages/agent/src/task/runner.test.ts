@@ -8,6 +8,7 @@ import { defaultNetworking } from '@gantry/model/network';
 import type { TaskStatus } from '@gantry/model/task';
 import { aContainer, anId } from '../../../../tests/support/builders.ts';
 import { FakeImages } from '../images/fake.ts';
+import { fakeLogs } from '../logs/fake.ts';
 import { FakeNetwork } from '../network/fake.ts';
 import { FakeVolumes } from '../volumes/fake.ts';
 import { FakeHost, FakeRuntime } from '../runtime/fake.ts';
@@ -80,6 +81,7 @@ class Stage {
       runtime,
       images: this.images,
       network: this.network,
+      logs: fakeLogs,
       volumes: new FakeVolumes(),
       policy: closedPolicy,
       lookUpUser: () => Promise.resolve({ uid: 0, gid: 0, additionalGids: [] }),

@@ -1,7 +1,9 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import { healthCheckOf } from '@gantry/model/health';
+import { defaultLogging } from '@gantry/model/logging';
 import { isTerminal } from '@gantry/model/task';
+import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { planLimits } from './container-plan.ts';
 import { drain } from './drain.ts';
@@ -13,6 +15,7 @@ import type { StartFacts } from './record.ts';
 
 export interface StepDeps extends HostParts {
   readonly runtime: Runtime;
+  readonly logs: Pick<Logs, 'begin' | 'end'>;
   /** Starts that run at once. */
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>;
   readonly monotonic: () => number;
@@ -88,6 +91,7 @@ async function run(deps: StepDeps, life: TaskLife, desired: () => Situation['des
   const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}` } as const;
   await life.becomeKept(starting, { started: startFacts(deps, life) });
   deps.failpoint('starting');
+  await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
   const process = await deps.runtime.run(plan);
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
@@ -189,6 +193,7 @@ async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['des
     restarted,
   });
   await life.become(end);
+  await deps.logs.end(life.taskId).catch(() => undefined); // a disk that is full keeps what it has
   deps.failpoint('ended');
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '@gantry/kit/log';
 import type { NodeAssignments, TaskAssignment } from '@gantry/model/assignment';
+import { defaultLogging } from '@gantry/model/logging';
 import type { TaskStatus } from '@gantry/model/task';
 import type { Logs } from '../logs/logs.ts';
 import type { Network, NetworkState } from '../network/network.ts';
@@ -55,7 +56,13 @@ export class Worker {
     runtime.onExit((id, exit) => this.#runners.get(id)?.exited(exit));
     const network = await disk.load<NetworkState>(networkFile);
     if (network) this.#configure(network);
-    for (const record of records) this.#run(record, containers.get(record.assignment.taskId));
+    for (const record of records) {
+      const { taskId, container } = record.assignment;
+      const found = containers.get(taskId);
+      if (found?.state === 'running')
+        this.#inBackground('its log', this.#deps.logs.begin(taskId, container.logging ?? defaultLogging));
+      this.#run(record, found);
+    }
     this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(containers));
   }
 

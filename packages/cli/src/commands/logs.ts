@@ -12,6 +12,7 @@ export interface LogsOptions extends GlobalOptions {
   readonly tail?: string;
   readonly since?: string;
   readonly timestamps?: boolean;
+  readonly previous?: boolean;
 }
 
 const colours = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
@@ -49,7 +50,7 @@ export function logsCommand(io: Io, options: LogsOptions, names: readonly string
   });
 }
 
-function logOptions({ follow, tail, since }: LogsOptions) {
+function logOptions({ follow, tail, since, previous }: LogsOptions) {
   if (tail !== undefined && tail !== 'all' && !/^\d+$/.test(tail)) {
     throw new GantryError('invalid', `-n ${tail}: write a number of lines, or all`);
   }
@@ -59,6 +60,7 @@ function logOptions({ follow, tail, since }: LogsOptions) {
     throw new GantryError('invalid', `--since ${since ?? ''}: write e.g. 10m, or a date and time`);
   return {
     follow: follow ?? false,
+    previous: previous ?? false,
     tail: tail === undefined || tail === 'all' ? undefined : Number(tail),
     since: ago === undefined ? at : Date.now() - ago,
   };

@@ -88,7 +88,8 @@ export function addLogs(cli: Cli, parent: Command): void {
     .option('-f, --follow', 'go on with what comes')
     .option('-n, --tail <lines>', 'last lines of each task')
     .option('--since <time>', 'e.g. 10m, or a date and time')
-    .option('-t, --timestamps', 'with times');
+    .option('-t, --timestamps', 'with times')
+    .option('-p, --previous', 'of the task before: the last that ended in each slot');
   runs(cli, command, async (options: LogsOptions, names: string[]) =>
     (await import('../commands/logs.ts')).logsCommand(cli.io, options, names),
   );

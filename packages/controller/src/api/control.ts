@@ -15,6 +15,7 @@ import type { Store, View } from '../store/store.ts';
 import type { UsageBoard } from '../telemetry/usage-board.ts';
 import { Apply, type ApplyDeps } from './apply.ts';
 import { toStatus, unary } from './errors.ts';
+import { execIn } from './exec.ts';
 import { logs } from './logs.ts';
 import { historyOf } from './history.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
@@ -83,6 +84,7 @@ export function controlService(deps: ControlDeps): ControlServer {
     }),
     watch: (call) => watch(deps.store, call),
     logs: (call) => logs(deps, call),
+    exec: (call) => execIn(deps, call),
     usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
     loadImage: (call, done) => loadImage(deps.images, call, done),
     listImages: unary(() => ({ images: deps.images.list().map(imageView) })),

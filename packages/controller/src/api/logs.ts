@@ -1,6 +1,6 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { asGantryError } from '@gantry/kit/errors';
-import type { Task } from '@gantry/model/task';
+import { isTerminal, type Task } from '@gantry/model/task';
 import type { LogsRequest, LogsResponse } from '@gantry/proto/gen/gantry/v1/control';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store } from '../store/store.ts';
@@ -26,14 +26,16 @@ export function logs(
     const view = deps.store.view();
     const { names, options } = call.request;
     const tasks = new Map(names.flatMap((name) => tasksNamed(view, name)).map((task) => [task.id, task]));
-    const sources = [...tasks.values()].filter(({ nodeId }) => nodeId !== undefined);
+    const named = [...tasks.values()].filter(({ nodeId }) => nodeId !== undefined);
+    const sources = options?.previous ? lastEnded(named) : named;
     let open = sources.length;
     const finish = (): void => {
       open--;
       if (open <= 0) call.end();
     };
     if (sources.length === 0) return void call.end();
-    for (const task of sources) closers.add(follow(deps, call, task, options ?? { follow: false }, finish));
+    for (const task of sources)
+      closers.add(follow(deps, call, task, options ?? { follow: false, previous: false }, finish));
   } catch (error) {
     call.destroy(Object.assign(new Error(asGantryError(error).message), toStatus(error)));
   }
@@ -74,4 +76,13 @@ function follow(
     queueMicrotask(finish);
     return () => undefined;
   }
+}
+
+/** Of each slot (of a global service: of each node) the task that ended last. */
+function lastEnded(tasks: readonly Task[]): readonly Task[] {
+  const ended = tasks.filter(({ status }) => isTerminal(status.state));
+  const byPlace = new Map<string, Task>();
+  for (const task of ended.sort((a, b) => a.createdAt - b.createdAt))
+    byPlace.set(`${task.serviceId} ${task.slot === 0 ? (task.nodeId ?? '') : task.slot}`, task);
+  return [...byPlace.values()];
 }

@@ -115,6 +115,9 @@ export class Dispatcher {
       relay: (call) => {
         this.#deps.relay.accept(call, (sessionId) => this.#sessions.get(sessionId));
       },
+      exec: (call) => {
+        this.#deps.relay.exec.accept(call, (sessionId) => this.#sessions.get(sessionId)?.nodeId);
+      },
       fetchBlob: (call) => {
         call.on('error', () => undefined);
         if (!this.#sessions.get(call.request.sessionId)) {

@@ -1,8 +1,11 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { NodeId } from '@gantry/model/ids';
 import type { RelayDown, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
+import type { ExecOpen } from '@gantry/proto/gen/gantry/v1/exec';
 import type { LogLine, LogOptions } from '@gantry/proto/gen/gantry/v1/types';
+import { ExecRelay, type UserExecCall } from './exec-relay.ts';
 
 type RelayCall = ServerDuplexStream<RelayUp, RelayDown>;
 
@@ -23,9 +26,21 @@ export class RelayHub {
   readonly #calls = new Map<NodeId, RelayCall>();
   readonly #receivers = new Map<string, { readonly nodeId: NodeId; readonly receiver: LogReceiver }>();
   readonly #newId: () => string;
+  readonly exec: ExecRelay;
 
-  constructor(newId: () => string) {
+  constructor(newId: () => string, clock: Clock) {
     this.#newId = newId;
+    this.exec = new ExecRelay(newId, clock);
+  }
+
+  /** Runs a process in a task's container for a user's call. Throws `unreachable` if the node is not connected. */
+  openExec(nodeId: NodeId, user: UserExecCall, open: ExecOpen, fail: (error: GantryError) => void): void {
+    const call = this.#calls.get(nodeId);
+    if (!call) throw new GantryError('unreachable', 'the host of the task is not connected');
+    const ask = (streamId: string): void => {
+      call.write({ body: { $case: 'openExec', value: { streamId } } });
+    };
+    this.exec.open(nodeId, user, open, ask, fail);
   }
 
   /** Takes an agent's call; its first message says whose it is. */

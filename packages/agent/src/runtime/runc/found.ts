@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '@gantry/kit/process';
 import type { ContainerExit, ContainerState } from '../runtime.ts';
 import { oomKillsOf } from './cgroups.ts';
@@ -22,7 +23,7 @@ export async function findContainer(deps: FoundDeps, id: string): Promise<Contai
   if (meta.bootId !== deps.bootId) return lost(deps, id, 'the host was restarted');
   if (!meta.process) return { state: 'broken', reason: 'the agent ended while it was created' };
   if (!(await isAlive(meta.process, deps.bootId))) return endedUnwatched(deps, id);
-  if (await isOnlyCreated(meta.process))
+  if (await isOnlyCreated(deps, id, meta.process))
     return { state: 'broken', reason: 'the agent ended before it was started' };
   return { state: 'running', process: meta.process };
 }
@@ -33,10 +34,17 @@ async function endedUnwatched(deps: FoundDeps, id: string): Promise<ContainerSta
   return exit ? { state: 'stopped', exit } : lost(deps, id, 'it ended while nobody watched');
 }
 
-/** Before its start, the first process is still runc's own init. */
-async function isOnlyCreated({ pid }: ProcessIdentity): Promise<boolean> {
+/**
+ * Before its start, the first process is runc's own init, which waits at a FIFO. It still is for a moment after its start, on
+ * its way to the program; but then the FIFO is gone.
+ */
+async function isOnlyCreated(deps: FoundDeps, id: string, { pid }: ProcessIdentity): Promise<boolean> {
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return /^[^\0]*runc\0init\0?$/.test(command);
+  if (!/^[^\0]*runc\0init\0?$/.test(command)) return false;
+  return stat(join(deps.layout.runcRoot, id, 'exec.fifo')).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** conmon lets go of its descriptors shortly before it writes the exit file: its word counts once it is gone. */

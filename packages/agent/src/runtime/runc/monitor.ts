@@ -17,6 +17,9 @@ export interface MonitorDeps {
   readonly conmon: string;
 }
 
+/** What of a container's plan its monitor has to know. */
+type MonitorPlan = Pick<ContainerPlan, 'terminal' | 'logMaxBytes'>;
+
 /**
  * Starts conmon for a container whose bundle is ready; it creates the container with runc and stays as its monitor.
  * Resolves with the pid of the container's first process, which waits to be started. Throws what runc said, in words.
@@ -25,13 +28,13 @@ export async function createUnderMonitor(
   deps: MonitorDeps,
   id: string,
   logPath: string,
-  terminal: ContainerPlan['terminal'],
+  plan: MonitorPlan,
 ): Promise<number> {
   const paths = deps.layout.of(id);
   // Read and write, so that opening does not wait; conmon inherits it and holds it for life.
   const alive = await open(paths.alive, constants.O_RDWR | constants.O_NONBLOCK);
   try {
-    return await startConmon(deps, id, paths, logPath, alive.fd, terminal);
+    return await startConmon(deps, id, paths, logPath, alive.fd, plan);
   } finally {
     await alive.close();
   }
@@ -51,14 +54,15 @@ function startConmon(
   paths: ContainerPaths,
   logPath: string,
   aliveFd: number,
-  terminal: ContainerPlan['terminal'],
+  plan: MonitorPlan,
 ): Promise<number> {
   const argv = [
     '--cid', id, '--cuuid', id, '--name', id, '--runtime', deps.runc, '--runtime-arg', `--root=${deps.layout.runcRoot}`,
     '--bundle', paths.bundle, '--container-pidfile', paths.pidFile, '--conmon-pidfile', paths.monitorPidFile,
     '--log-path', `k8s-file:${logPath}`, '--exit-dir', deps.layout.exits, '--persist-dir', paths.bundle,
     '--full-attach', '--no-sync-log',
-    ...(terminal?.tty ? ['--terminal'] : []), ...(terminal?.stdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
+    ...(plan.logMaxBytes !== undefined ? ['--log-size-max', String(plan.logMaxBytes)] : []),
+    ...(plan.terminal?.tty ? ['--terminal'] : []), ...(plan.terminal?.stdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
   ]; // prettier-ignore
   return new Promise((resolve, reject) => {
     const child = spawn(deps.conmon, argv, {

@@ -110,12 +110,7 @@ class RuncRuntime implements Runtime {
     try {
       const began = this.#deps.clock.monotonic();
       await this.#prepare(plan);
-      const pid = await createUnderMonitor(
-        this.#monitorDeps(),
-        plan.id,
-        this.#deps.logPath(plan.id),
-        plan.terminal,
-      );
+      const pid = await createUnderMonitor(this.#monitorDeps(), plan.id, this.#deps.logPath(plan.id), plan);
       const created = this.#deps.clock.monotonic();
       const process = await this.#identify(pid);
       // Remembered and watched before it is started, so that no end goes unheard.

@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ExecIn, ExecOut } from "./exec.ts";
 import { Container, Image, LogLine, LogOptions, Networking, Port, TaskStatus } from "./types.ts";
 
 export interface RegisterRequest {
@@ -170,7 +171,10 @@ export interface RelayEnd {
 
 /** From the controller: open or cancel a stream. */
 export interface RelayDown {
-  body: { $case: "openLogs"; value: RelayOpenLogs } | { $case: "cancel"; value: RelayCancel } | undefined;
+  body: { $case: "openLogs"; value: RelayOpenLogs } | { $case: "cancel"; value: RelayCancel } | {
+    $case: "openExec";
+    value: RelayOpenExec;
+  } | undefined;
 }
 
 export interface RelayOpenLogs {
@@ -179,7 +183,20 @@ export interface RelayOpenLogs {
   options: LogOptions | undefined;
 }
 
+export interface RelayOpenExec {
+  streamId: string;
+}
+
 export interface RelayCancel {
+  streamId: string;
+}
+
+export interface ExecUp {
+  body: { $case: "hello"; value: ExecHello } | { $case: "out"; value: ExecOut } | undefined;
+}
+
+export interface ExecHello {
+  sessionId: string;
   streamId: string;
 }
 
@@ -1956,6 +1973,9 @@ export const RelayDown: MessageFns<RelayDown> = {
       case "cancel":
         RelayCancel.encode(message.body.value, writer.uint32(18).fork()).join();
         break;
+      case "openExec":
+        RelayOpenExec.encode(message.body.value, writer.uint32(802).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1989,6 +2009,14 @@ export const RelayDown: MessageFns<RelayDown> = {
             message.body = { $case: "cancel", value: RelayCancel.decode(reader, reader.uint32()) };
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.body = { $case: "openExec", value: RelayOpenExec.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2016,6 +2044,12 @@ export const RelayDown: MessageFns<RelayDown> = {
       case "cancel": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "cancel", value: RelayCancel.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "openExec": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "openExec", value: RelayOpenExec.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2105,6 +2139,61 @@ export const RelayOpenLogs: MessageFns<RelayOpenLogs> = {
   },
 };
 
+function createBaseRelayOpenExec(): RelayOpenExec {
+  return { streamId: "" };
+}
+
+export const RelayOpenExec: MessageFns<RelayOpenExec> = {
+  encode(message: RelayOpenExec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.streamId !== "") {
+      writer.uint32(10).string(message.streamId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayOpenExec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayOpenExec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.streamId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RelayOpenExec>): RelayOpenExec {
+    return RelayOpenExec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayOpenExec>): RelayOpenExec {
+    const message = createBaseRelayOpenExec();
+    message.streamId = object.streamId ?? "";
+    return message;
+  },
+};
+
 function createBaseRelayCancel(): RelayCancel {
   return { streamId: "" };
 }
@@ -2155,6 +2244,154 @@ export const RelayCancel: MessageFns<RelayCancel> = {
   },
   fromPartial(object: DeepPartial<RelayCancel>): RelayCancel {
     const message = createBaseRelayCancel();
+    message.streamId = object.streamId ?? "";
+    return message;
+  },
+};
+
+function createBaseExecUp(): ExecUp {
+  return { body: undefined };
+}
+
+export const ExecUp: MessageFns<ExecUp> = {
+  encode(message: ExecUp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.body?.$case) {
+      case "hello":
+        ExecHello.encode(message.body.value, writer.uint32(10).fork()).join();
+        break;
+      case "out":
+        ExecOut.encode(message.body.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecUp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecUp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.body = { $case: "hello", value: ExecHello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.body = { $case: "out", value: ExecOut.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecUp>): ExecUp {
+    return ExecUp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecUp>): ExecUp {
+    const message = createBaseExecUp();
+    switch (object.body?.$case) {
+      case "hello": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "hello", value: ExecHello.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "out": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "out", value: ExecOut.fromPartial(object.body.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseExecHello(): ExecHello {
+  return { sessionId: "", streamId: "" };
+}
+
+export const ExecHello: MessageFns<ExecHello> = {
+  encode(message: ExecHello, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.streamId !== "") {
+      writer.uint32(18).string(message.streamId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecHello {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecHello();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.streamId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecHello>): ExecHello {
+    return ExecHello.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecHello>): ExecHello {
+    const message = createBaseExecHello();
+    message.sessionId = object.sessionId ?? "";
     message.streamId = object.streamId ?? "";
     return message;
   },
@@ -2345,6 +2582,16 @@ export const AgentGatewayService = {
     responseSerialize: (value: RelayDown): Buffer => Buffer.from(RelayDown.encode(value).finish()),
     responseDeserialize: (value: Buffer): RelayDown => RelayDown.decode(value),
   },
+  /** The agent's answer to open_exec: a call of its own for one process, first hello. */
+  exec: {
+    path: "/gantry.v1.AgentGateway/Exec" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExecUp): Buffer => Buffer.from(ExecUp.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExecUp => ExecUp.decode(value),
+    responseSerialize: (value: ExecIn): Buffer => Buffer.from(ExecIn.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExecIn => ExecIn.decode(value),
+  },
   /** A blob (manifest, config or layer) of an image loaded into the controller. */
   fetchBlob: {
     path: "/gantry.v1.AgentGateway/FetchBlob" as const,
@@ -2370,6 +2617,8 @@ export interface AgentGatewayServer extends UntypedServiceImplementation {
   report: handleUnaryCall<ReportRequest, ReportResponse>;
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
   relay: handleBidiStreamingCall<RelayUp, RelayDown>;
+  /** The agent's answer to open_exec: a call of its own for one process, first hello. */
+  exec: handleBidiStreamingCall<ExecUp, ExecIn>;
   /** A blob (manifest, config or layer) of an image loaded into the controller. */
   fetchBlob: handleServerStreamingCall<FetchBlobRequest, BlobChunk>;
 }
@@ -2450,6 +2699,10 @@ export interface AgentGatewayClient extends Client {
   relay(): ClientDuplexStream<RelayUp, RelayDown>;
   relay(options: Partial<CallOptions>): ClientDuplexStream<RelayUp, RelayDown>;
   relay(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<RelayUp, RelayDown>;
+  /** The agent's answer to open_exec: a call of its own for one process, first hello. */
+  exec(): ClientDuplexStream<ExecUp, ExecIn>;
+  exec(options: Partial<CallOptions>): ClientDuplexStream<ExecUp, ExecIn>;
+  exec(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<ExecUp, ExecIn>;
   /** A blob (manifest, config or layer) of an image loaded into the controller. */
   fetchBlob(request: FetchBlobRequest, options?: Partial<CallOptions>): ClientReadableStream<BlobChunk>;
   fetchBlob(

@@ -10,10 +10,12 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
   type ClientWritableStream,
+  type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -22,6 +24,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ExecIn, ExecOut } from "./exec.ts";
 import { Image, LogLine, LogOptions, Networking, Port, ServiceSpec, TaskStatus } from "./types.ts";
 
 /** Requests below name services as a user does: a service, stack/service or a unique id prefix. */
@@ -4741,6 +4744,16 @@ export const ControlService = {
     responseSerialize: (value: LogsResponse): Buffer => Buffer.from(LogsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LogsResponse => LogsResponse.decode(value),
   },
+  /** A process in a task's container: first ExecIn is open, last ExecOut is exit. */
+  exec: {
+    path: "/gantry.v1.Control/Exec" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExecIn): Buffer => Buffer.from(ExecIn.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExecIn => ExecIn.decode(value),
+    responseSerialize: (value: ExecOut): Buffer => Buffer.from(ExecOut.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExecOut => ExecOut.decode(value),
+  },
   usage: {
     path: "/gantry.v1.Control/Usage" as const,
     requestStream: false as const,
@@ -4851,6 +4864,8 @@ export interface ControlServer extends UntypedServiceImplementation {
   /** The named services now and after each change, until the caller hangs up. */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   logs: handleServerStreamingCall<LogsRequest, LogsResponse>;
+  /** A process in a task's container: first ExecIn is open, last ExecOut is exit. */
+  exec: handleBidiStreamingCall<ExecIn, ExecOut>;
   usage: handleUnaryCall<UsageRequest, UsageResponse>;
   /** An OCI or docker archive: first message names it, the others carry its bytes. */
   loadImage: handleClientStreamingCall<LoadImageRequest, LoadImageResponse>;
@@ -4982,6 +4997,10 @@ export interface ControlClient extends Client {
   ): ClientReadableStream<WatchResponse>;
   logs(request: LogsRequest, options?: Partial<CallOptions>): ClientReadableStream<LogsResponse>;
   logs(request: LogsRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<LogsResponse>;
+  /** A process in a task's container: first ExecIn is open, last ExecOut is exit. */
+  exec(): ClientDuplexStream<ExecIn, ExecOut>;
+  exec(options: Partial<CallOptions>): ClientDuplexStream<ExecIn, ExecOut>;
+  exec(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<ExecIn, ExecOut>;
   usage(
     request: UsageRequest,
     callback: (error: ServiceError | null, response: UsageResponse) => void,

@@ -203,7 +203,11 @@ export interface LogOptions {
     | number
     | undefined;
   /** ms since the epoch */
-  since?: number | undefined;
+  since?:
+    | number
+    | undefined;
+  /** of each slot only the last task that has ended */
+  previous: boolean;
 }
 
 function createBasePort(): Port {
@@ -2377,7 +2381,7 @@ export const LogLine: MessageFns<LogLine> = {
 };
 
 function createBaseLogOptions(): LogOptions {
-  return { follow: false, tail: undefined, since: undefined };
+  return { follow: false, tail: undefined, since: undefined, previous: false };
 }
 
 export const LogOptions: MessageFns<LogOptions> = {
@@ -2390,6 +2394,9 @@ export const LogOptions: MessageFns<LogOptions> = {
     }
     if (message.since !== undefined) {
       writer.uint32(24).uint64(message.since);
+    }
+    if (message.previous !== false) {
+      writer.uint32(800).bool(message.previous);
     }
     return writer;
   },
@@ -2431,6 +2438,14 @@ export const LogOptions: MessageFns<LogOptions> = {
             message.since = longToNumber(reader.uint64());
             continue;
           }
+          case 100: {
+            if (tag !== 800) {
+              break;
+            }
+
+            message.previous = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2451,6 +2466,7 @@ export const LogOptions: MessageFns<LogOptions> = {
     message.follow = object.follow ?? false;
     message.tail = object.tail ?? undefined;
     message.since = object.since ?? undefined;
+    message.previous = object.previous ?? false;
     return message;
   },
 };
