@@ -57,8 +57,10 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
   const logs = await createLogs({ dir: join(config.stateDir, 'logs'), clock: systemClock, log });
+  const failpoint = config.failpoint === undefined ? noFailpoint : killAt(config.failpoint);
   const runtime = await createRuncRuntime({
     ...base,
+    failpoint,
     runDir: config.runDir,
     cgroupParent: config.cgroupParent,
     logPath: (id) => logs.path(id),
@@ -98,7 +100,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const node = await startNode({
     ...base,
     bootId: description.bootId,
-    failpoint: config.failpoint === undefined ? noFailpoint : killAt(config.failpoint),
+    failpoint,
     probe: (target, check, signal) => probe({ runtime, clock: systemClock }, target, check, signal),
     runtime,
     images,

@@ -55,8 +55,12 @@ export class TaskLife {
    * A new status, kept and told; with facts of the record that change along. A disk that takes nothing delays the keeping
    * only: what has happened has happened, and the next agent would find it out from the container.
    */
-  async become(change: StatusChange, facts: Partial<TaskRecord> = {}): Promise<void> {
-    const status = statusAfter(this.#record.status, change, this.#deps.clock.now());
+  async become(
+    change: StatusChange,
+    facts: Partial<TaskRecord> = {},
+    at = this.#deps.clock.now(),
+  ): Promise<void> {
+    const status = statusAfter(this.#record.status, change, at);
     await this.keep({ ...facts, status }).catch(() => this.#deps.saveLater(this.#record));
     this.#deps.report(this.taskId, status);
   }

@@ -38,6 +38,9 @@ export class Disk implements AgentDisk {
 
   async open(): Promise<void> {
     for (const dir of [this.#dir, this.#tasks]) await mkdir(dir, { recursive: true, mode: 0o711 });
+    // Half-written files of an agent that was killed: the whole ones beside them count.
+    const halves = (await readdir(this.#tasks)).filter((name) => name.endsWith('.tmp'));
+    await Promise.all(halves.map((name) => rm(join(this.#tasks, name), { force: true })));
   }
 
   async nodeId(make: () => string): Promise<string> {

@@ -29,6 +29,11 @@ export class Worker {
   readonly #runnerDeps: RunnerDeps;
   readonly #runners = new Map<string, Runner>();
   readonly #log: Logger;
+  /**
+   * Containers of which no record is left (it could not be read, or the disk was lost), until the first complete set says which
+   * of them are wanted. Nothing is ended only because something is missing.
+   */
+  #unknown: ReadonlyMap<string, ContainerState> | undefined;
   #network: NetworkState | undefined;
   /** Network changes are applied one after another; only the newest waiting one counts. */
   #applying: Promise<void> = Promise.resolve();
@@ -63,7 +68,7 @@ export class Worker {
         this.#inBackground('its log', this.#deps.logs.begin(taskId, container.logging ?? defaultLogging));
       this.#run(record, found);
     }
-    this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(containers));
+    this.#unknown = new Map([...containers].filter(([id]) => !this.#runners.has(id)));
   }
 
   /** Statuses of all tasks here: what a controller that knows nothing should hear. */
@@ -101,7 +106,11 @@ export class Worker {
     for (const assignment of plan.tell)
       this.#runners.get(assignment.taskId)?.want(assignment.desired, assignment);
     for (const taskId of plan.gone) this.#runners.get(taskId)?.want('gone');
-    for (const assignment of plan.start) this.#run(this.#newRecord(assignment), undefined);
+    const unknown = this.#unknown;
+    this.#unknown = undefined;
+    for (const assignment of plan.start)
+      this.#run(this.#newRecord(assignment), unknown?.get(assignment.taskId));
+    if (unknown) this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(unknown));
     return this.#applying.then(() => wanted.subnet === undefined || this.#network !== undefined);
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
+import { noFailpoint, type Failpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
 import { readBootId, startTimeOf, isAlive, type ProcessIdentity } from '@gantry/kit/process';
 import type { ExecPlan, Execution } from '../execution.ts';
@@ -42,6 +43,7 @@ export interface RuncRuntimeDeps {
   readonly host: Omit<OciHost, 'cgroupsPath'>;
   /** Full path of runc: conmon does not search for it. */
   readonly runc: string;
+  readonly failpoint?: Failpoint;
 }
 
 interface Watched {
@@ -106,17 +108,22 @@ class RuncRuntime implements Runtime {
   }
 
   async #make(plan: ContainerPlan): Promise<ProcessIdentity> {
+    const { failpoint = noFailpoint } = this.#deps;
     this.#making.add(plan.id);
     try {
       const began = this.#deps.clock.monotonic();
       await this.#prepare(plan);
+      failpoint('bundle');
       const pid = await createUnderMonitor(this.#monitorDeps(), plan.id, this.#deps.logPath(plan.id), plan);
+      failpoint('created');
       const created = this.#deps.clock.monotonic();
       const process = await this.#identify(pid);
       // Remembered and watched before it is started, so that no end goes unheard.
       await writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
+      failpoint('identified');
       this.#watch(plan.id, process);
       await this.#start(plan.id);
+      failpoint('started');
       const startMs = this.#deps.clock.monotonic() - created;
       this.#deps.log.debug('container started', { id: plan.id, createMs: created - began, startMs });
       return process;

@@ -1,0 +1,107 @@
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@gantry/kit/clock';
+import { exec } from '@gantry/kit/exec';
+import { killAt, noFailpoint } from '@gantry/kit/failpoint';
+import { silentLogger } from '@gantry/kit/log';
+import { readBootId } from '@gantry/kit/process';
+import type { TaskAssignment } from '@gantry/model/assignment';
+import { isTerminal } from '@gantry/model/task';
+import type { Images } from '../../../packages/agent/src/images/images.ts';
+import { Overlay } from '../../../packages/agent/src/images/overlay.ts';
+import { createLogs } from '../../../packages/agent/src/logs/node-logs.ts';
+import { FakeNetwork } from '../../../packages/agent/src/network/fake.ts';
+import { readHostFacts } from '../../../packages/agent/src/runtime/runc/host-facts.ts';
+import { createRuncRuntime } from '../../../packages/agent/src/runtime/runc/runc-runtime.ts';
+import { containerFiles } from '../../../packages/agent/src/task/container-files.ts';
+import { FakeVolumes } from '../../../packages/agent/src/volumes/fake.ts';
+import type { VolumesInput } from '../../../packages/agent/src/volumes/volumes.ts';
+import { Disk } from '../../../packages/agent/src/worker/disk.ts';
+import { Worker } from '../../../packages/agent/src/worker/worker.ts';
+
+/**
+ * One life of an agent without a cluster: a real worker, runtime, disk, logs and overlay mounts. Takes what `wanted.json`
+ * says, and ends once all is so, unless it is killed at a failpoint first. `agent.ts DIR NAME NETNS [FAILPOINT]`
+ */
+const [dir = '', name = '', netns = '', failpointText] = process.argv.slice(2);
+const failpoint = failpointText === undefined ? noFailpoint : killAt(failpointText);
+const wanted = JSON.parse(readFileSync(join(dir, 'wanted.json'), 'utf8')) as readonly TaskAssignment[];
+const started = join(dir, 'started');
+mkdirSync(started, { recursive: true });
+
+const overlay = new Overlay({ exec, rootfsDir: join(dir, 'rootfs'), layersDir: join(dir, 'layers') });
+const images: Images = {
+  ensure: () =>
+    Promise.resolve({ entrypoint: [], command: [], env: [], workingDir: '', user: '', exposedPorts: [] }),
+  mount: async (id: string) => ({ path: await overlay.mount(id, ['base']) }),
+  unmount: (id: string) => overlay.unmount(id),
+  mounted: () => overlay.list(),
+};
+
+class StartedVolume extends FakeVolumes {
+  override async prepare(input: VolumesInput): Promise<ReadonlyMap<string, string>> {
+    await super.prepare(input);
+    return new Map([['/started', started]]);
+  }
+}
+const network = new FakeNetwork();
+const attach = network.attach.bind(network);
+network.attach = async (...given) => ({ ...(await attach(...given)), netns });
+
+const disk = new Disk(join(dir, 'state'), silentLogger);
+await disk.open();
+const logs = await createLogs({ dir: join(dir, 'state/logs'), clock: systemClock, log: silentLogger });
+const runtime = await createRuncRuntime({
+  exec,
+  clock: systemClock,
+  log: silentLogger,
+  runDir: join(dir, 'run'),
+  cgroupParent: name,
+  logPath: (id) => logs.path(id),
+  host: await readHostFacts(name),
+  runc: '/usr/sbin/runc',
+  failpoint,
+});
+const worker = new Worker({
+  runtime,
+  images,
+  network,
+  volumes: new StartedVolume(),
+  policy: { allowBind: [dir], allowDevice: [], allowPrivileged: false },
+  logs,
+  disk,
+  lookUpUser: () => Promise.resolve({ uid: 0, gid: 0, additionalGids: [] }),
+  clock: systemClock,
+  log: silentLogger,
+  random: Math.random,
+  files: containerFiles(join(dir, 'run/files'), '10.0.0.1'),
+  bootId: await readBootId(),
+  failpoint,
+  probe: () => Promise.resolve({ ok: true, words: '' }),
+  address: '10.0.0.1',
+  report: (taskId, { state, reason }) =>
+    appendFileSync(join(dir, 'reports'), `${JSON.stringify({ taskId, state, reason })}\n`),
+});
+await worker.start();
+await worker.assign({
+  subnet: '10.210.1.0/24',
+  tasks: new Map(wanted.map((task) => [task.taskId, task])),
+  peers: new Map(),
+  endpoints: new Map(),
+});
+
+/** True once every task is as wanted, and those that are not wanted are gone. */
+function settled(): boolean {
+  const statuses = worker.statuses();
+  if ([...statuses.keys()].some((id) => !wanted.some(({ taskId }) => taskId === id))) return false;
+  return wanted.every(({ taskId, desired }) => {
+    const state = statuses.get(taskId)?.state ?? 'new';
+    return desired === 'running' ? state === 'running' || isTerminal(state) : isTerminal(state);
+  });
+}
+for (let turn = 0; turn < 2_000 && !settled(); turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+const over = settled();
+await worker.close();
+await runtime.close();
+logs.close();
+process.exit(over ? 0 : 1);
