@@ -32,6 +32,7 @@ import { containerFiles } from './task/container-files.ts';
 import { connectionsTo } from './task/drain.ts';
 import { createVolumes } from './volumes/node-volumes.ts';
 import { probe } from './task/probes/probe.ts';
+import { DiskWatch } from './worker/disk-watch.ts';
 import { Disk } from './worker/disk.ts';
 
 export const agentVersion = '0.1.0';
@@ -97,7 +98,15 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     clock: systemClock,
   });
   const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
+  const diskWatch = new DiskWatch({
+    dir: config.stateDir,
+    clock: systemClock,
+    log,
+    onRecovered: () => disk.saveUnsaved(),
+  });
+  diskWatch.start();
   const node = await startNode({
+    pressure: () => diskWatch.pressure,
     ...base,
     bootId: description.bootId,
     failpoint,
@@ -127,6 +136,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     close: async () => {
       await Promise.all([node.close(), publisher.close()]);
       logs.close();
+      diskWatch.close();
       await Promise.all([network.close(), runtime.close(), names.close()]);
     },
   };

@@ -35,6 +35,8 @@ export interface Node {
   readonly description: NodeDescription;
   /** When the agent's session ended or fell silent, ms since the epoch; absent while it is heard. Written by `dispatcher`. */
   readonly silentSince?: number;
+  /** Why nothing new should be put on its disk, in the agent's words; absent while all is well. Written by `dispatcher`. */
+  readonly pressure?: string;
   /** Written by `node-health`. */
   readonly state: NodeState;
   readonly stateReason: string;

@@ -28,6 +28,8 @@ export interface LinkDeps {
   readonly reporter: Reporter;
   readonly logs: Logs;
   readonly runtime: Pick<Runtime, 'exec'>;
+  /** Why nothing new should be placed here; undefined while all is well. */
+  readonly pressure?: () => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -89,7 +91,7 @@ export class Link {
     const stop = (): void => ends.end('the agent ends');
     this.#abort.signal.addEventListener('abort', stop, { once: true });
     const streams = [this.#follow(client, session, ends), this.#relay(client, session, ends)];
-    const stopBeating = beat(client, session, clock, ends);
+    const stopBeating = beat(client, session, this.#deps, ends);
     this.#deps.onSession(session, client);
     reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
     const why = await ends.ended;
@@ -166,10 +168,16 @@ export class Link {
 }
 
 /** Sends a heartbeat each period; one that fails ends the session. Answers with the way to stop. */
-function beat(client: AgentGatewayClient, session: RegisterResponse, clock: Clock, ends: Ends): () => void {
+function beat(
+  client: AgentGatewayClient,
+  session: RegisterResponse,
+  { clock, pressure }: Pick<LinkDeps, 'clock' | 'pressure'>,
+  ends: Ends,
+): () => void {
   let cancel: () => void = () => undefined;
   const once = (): void => {
-    unary(client.heartbeat.bind(client), { sessionId: session.sessionId }, clock).then(
+    const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '' };
+    unary(client.heartbeat.bind(client), request, clock).then(
       () => (cancel = clock.after(session.heartbeatMs, once)),
       (error: unknown) => ends.end(`a heartbeat failed: ${errorText(error)}`),
     );

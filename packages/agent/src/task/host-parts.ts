@@ -18,6 +18,8 @@ export interface HostParts {
   readonly policy: HostPolicy;
   readonly lookUpUser: UserLookup;
   readonly files: ContainerFiles;
+  /** Why nothing new should be put on the disk; undefined while all is well. */
+  readonly pressure?: () => string | undefined;
 }
 
 /** What stands on the host for a task before its container. */
@@ -39,6 +41,8 @@ export async function prepare(
   task: TaskAssignment,
   signal: AbortSignal,
 ): Promise<Prepared | undefined> {
+  const pressure = deps.pressure?.();
+  if (pressure !== undefined) throw new GantryError('exhausted', `DiskPressure: ${pressure}`);
   const image = await deps.images.ensure(task.image, signal);
   if (signal.aborted) return undefined;
   const [rootfs, attachment] = await allSettled<[Rootfs, Attachment]>([

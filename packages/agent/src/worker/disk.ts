@@ -126,7 +126,7 @@ async function writeAtomically(file: string, text: string): Promise<void> {
 }
 
 /** Why the disk takes nothing, in words; it may take it later. */
-function diskError(cause: unknown): GantryError {
+export function diskError(cause: unknown): GantryError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const words =
     diskWords[code] ?? `cannot be written (${cause instanceof Error ? cause.message : String(cause)})`;

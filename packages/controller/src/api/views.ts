@@ -133,6 +133,7 @@ export function nodeView(view: View, node: Node): NodeView {
     reason: node.stateReason,
     agentVersion: node.description.agentVersion,
     arch: node.description.arch,
+    pressure: node.pressure ?? '',
   };
 }
 

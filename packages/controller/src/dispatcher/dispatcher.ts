@@ -78,9 +78,11 @@ export class Dispatcher {
         this.#deps.log.info('a node registered', { node: name, nodeId });
         return { sessionId: session.id, heartbeatMs: this.#heartbeatMs, natsUrl: this.#deps.natsUrl };
       }),
-      heartbeat: answering(({ sessionId }) => {
-        this.#session(sessionId);
-        return Promise.resolve({});
+      heartbeat: answering(async ({ sessionId, pressure }) => {
+        const { nodeId } = this.#session(sessionId);
+        // What cannot be written now is said again with the next one.
+        await this.#registry.setPressure(nodeId, pressure).catch(() => undefined);
+        return {};
       }),
       report: answering(async ({ sessionId, reports }) => {
         const { nodeId } = this.#session(sessionId);

@@ -52,6 +52,18 @@ export class NodeRegistry {
     });
   }
 
+  /** What the node says of its disk; empty: all is well. Written only when it changes. */
+  async setPressure(id: string, pressure: string): Promise<void> {
+    const known = this.#store.view().get('node', id);
+    if (!known || (known.pressure ?? '') === pressure) return;
+    await this.#commit(() => {
+      const node = this.#store.view().get('node', id);
+      if (!node) return [];
+      const { pressure: _pressure, ...rest } = node;
+      return [{ op: 'put', object: pressure === '' ? rest : { ...rest, pressure } }];
+    });
+  }
+
   #create(id: string, name: string, description: NodeDescription): Node {
     return {
       kind: 'node',

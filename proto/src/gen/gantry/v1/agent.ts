@@ -53,6 +53,8 @@ export interface RegisterResponse {
 
 export interface HeartbeatRequest {
   sessionId: string;
+  /** why nothing new should be placed on the node; empty: all is well */
+  pressure: string;
 }
 
 export interface HeartbeatResponse {
@@ -531,13 +533,16 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
 };
 
 function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { sessionId: "" };
+  return { sessionId: "", pressure: "" };
 }
 
 export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
   encode(message: HeartbeatRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sessionId !== "") {
       writer.uint32(10).string(message.sessionId);
+    }
+    if (message.pressure !== "") {
+      writer.uint32(802).string(message.pressure);
     }
     return writer;
   },
@@ -563,6 +568,14 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.sessionId = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.pressure = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -581,6 +594,7 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
   fromPartial(object: DeepPartial<HeartbeatRequest>): HeartbeatRequest {
     const message = createBaseHeartbeatRequest();
     message.sessionId = object.sessionId ?? "";
+    message.pressure = object.pressure ?? "";
     return message;
   },
 };

@@ -268,6 +268,8 @@ export interface NodeView {
   reason: string;
   agentVersion: string;
   arch: string;
+  /** DiskPressure, in words; empty: none */
+  pressure: string;
 }
 
 export interface NodeView_LabelsEntry {
@@ -2975,6 +2977,7 @@ function createBaseNodeView(): NodeView {
     reason: "",
     agentVersion: "",
     arch: "",
+    pressure: "",
   };
 }
 
@@ -3024,6 +3027,9 @@ export const NodeView: MessageFns<NodeView> = {
     }
     if (message.arch !== "") {
       writer.uint32(122).string(message.arch);
+    }
+    if (message.pressure !== "") {
+      writer.uint32(802).string(message.pressure);
     }
     return writer;
   },
@@ -3164,6 +3170,14 @@ export const NodeView: MessageFns<NodeView> = {
             message.arch = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.pressure = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3204,6 +3218,7 @@ export const NodeView: MessageFns<NodeView> = {
     message.reason = object.reason ?? "";
     message.agentVersion = object.agentVersion ?? "";
     message.arch = object.arch ?? "";
+    message.pressure = object.pressure ?? "";
     return message;
   },
 };
