@@ -33,6 +33,12 @@ export interface Prepared {
 export function checkPolicy({ policy }: HostParts, { container }: TaskAssignment): void {
   const refused = forbidden(container, policy);
   if (refused) throw new GantryError('not_allowed', refused.message, { hint: refused.hint });
+  // Without mounts that map ids (runc 1.2) the layers, which all containers share, would have to belong to each range.
+  if (container.isolation?.userns === 'auto') {
+    throw new GantryError('invalid', 'this agent cannot give a container users of its own', {
+      hint: 'leave userns_mode: auto out; user: and the profile restricted keep root out of it',
+    });
+  }
 }
 
 /** Pulls the image, mounts the root, attaches the network; undefined if it is not wanted any more. */

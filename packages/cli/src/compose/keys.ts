@@ -160,19 +160,10 @@ const tables = {
     ['mac_address', refused('leave it out; the network is routed')],
     ['priority', oneInterface],
   ]),
-  'x-gantry': new Map(
-    all(
-      'affinity',
-      'drain',
-      'healthcheck',
-      'profile',
-      'bandwidth',
-      'update',
-      'rollback',
-      'availability',
-      'job',
-    ),
-  ),
+  'x-gantry': new Map<string, KeyPolicy>([
+    ...all('affinity', 'drain', 'healthcheck', 'profile', 'update', 'rollback', 'availability', 'job'),
+    ['bandwidth', later],
+  ]),
   'deploy.placement': new Map<string, KeyPolicy>([
     ...all('constraints'),
     ['preferences', refused('leave it out; copies are spread over the hosts')],
@@ -222,7 +213,6 @@ const tables = {
   ]),
   env_file: new Map<string, KeyPolicy>([...all('path', 'required'), ['format', later]]),
   resources: new Map(all('cpus', 'memory')),
-  'x-gantry.bandwidth': new Map(all('egress', 'ingress')),
   devices: new Map(all('source', 'target', 'permissions')),
   ulimits: new Map(all('soft', 'hard')),
   blkio_config: new Map(

@@ -1,9 +1,9 @@
 import type { Node } from 'yaml';
-import type { Bandwidth, BlockIo, DeviceRate, Tuning, Ulimit } from '@gantry/model/limits';
+import type { BlockIo, DeviceRate, Tuning, Ulimit } from '@gantry/model/limits';
 import { checkKeys } from './check-keys.ts';
 import type { ComposeDocument } from './document.ts';
-import { defined, parseBits, some, someOf } from './units.ts';
-import { integer, parsed, size, whole } from './values.ts';
+import { defined, some, someOf } from './units.ts';
+import { integer, size, whole } from './values.ts';
 
 /** Limits beyond processors, memory and processes; undefined for the default. */
 export function readTuning(doc: ComposeDocument, node: Node | undefined): Tuning | undefined {
@@ -17,7 +17,6 @@ export function readTuning(doc: ComposeDocument, node: Node | undefined): Tuning
     shmBytes: size(doc, get('shm_size'), 'shm_size'),
     ulimits: someOf(readUlimits(doc, get('ulimits'))),
     blkio: readBlkio(doc, get('blkio_config')),
-    bandwidth: readBandwidth(doc, doc.get(node, 'x-gantry', 'bandwidth')),
   });
   return someOf(tuning);
 }
@@ -68,11 +67,3 @@ function readBlkio(doc: ComposeDocument, node: Node | undefined): BlockIo | unde
     }),
   );
 } // prettier-ignore
-
-/** `x-gantry: {bandwidth: {egress: 10mbit, ingress: 100mbit}}`. */
-function readBandwidth(doc: ComposeDocument, node: Node | undefined): Bandwidth | undefined {
-  checkKeys(doc, node, 'x-gantry.bandwidth', 'bandwidth');
-  const bits = (key: string): number | undefined =>
-    parsed(doc, doc.get(node, key), key, parseBits, 'write bits a second, e.g. 10mbit');
-  return someOf(defined({ egressBits: bits('egress'), ingressBits: bits('ingress') }));
-}

@@ -38,14 +38,6 @@ export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude
   };
 }
 
-/** Bits a second: `10mbit`, `1gbit`, `500kbit`, `8000`; 1000-based as for links. Undefined if malformed. */
-export function parseBits(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit|bps)?$/i.exec(text.trim());
-  if (!match) return undefined;
-  const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase());
-  return Math.round(Number(match[1]) * 1_000 ** power);
-}
-
 /** Permissions in octal: `1777`, `0755`, `0o700`; undefined if malformed. */
 export function parseMode(text: string): number | undefined {
   const digits = /^(?:0o)?([0-7]{1,5})$/.exec(text)?.[1];

@@ -1,0 +1,340 @@
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '@gantry/kit/clock';
+import { exec, execOk } from '@gantry/kit/exec';
+import { silentLogger } from '@gantry/kit/log';
+import type { ContainerSpec } from '@gantry/model/service';
+import { anId, aContainer } from '../../../../../tests/support/builders.ts';
+import { containerPlan, planLimits } from '../../task/container-plan.ts';
+import type { ContainerExit, ContainerPlan, Runtime } from '../runtime.ts';
+import { capabilitiesIn, readHostFacts } from './host-facts.ts';
+import { createRuncRuntime } from './runc-runtime.ts';
+
+const name = `gtest-profiles-${process.pid}`;
+let dir: string;
+let runtime: Runtime;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), `${name}-`));
+  for (const part of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp']) await mkdir(join(dir, 'rootfs', part), { recursive: true });
+  await copyFile('/usr/bin/busybox', join(dir, 'rootfs/bin/busybox'));
+  for (const applet of ['sh', 'sleep', 'cat', 'dd', 'ls', 'mount', 'id', 'grep', 'stat', 'hostname', 'tty'])
+    await symlink('busybox', join(dir, 'rootfs/bin', applet));
+  for (const file of ['resolv.conf', 'hosts', 'hostname']) await writeFile(join(dir, file), `${file}\n`);
+  await mkdir(join(dir, 'logs'));
+  await execOk(exec, ['ip', 'netns', 'add', name]);
+}); // prettier-ignore
+
+afterAll(async () => {
+  await exec(['ip', 'netns', 'del', name]);
+  await rm(dir, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  runtime = await createRuncRuntime({
+    exec,
+    clock: systemClock,
+    log: silentLogger,
+    runDir: join(dir, 'run'),
+    cgroupParent: name,
+    logPath: (id) => join(dir, 'logs', `${id}.log`),
+    host: await readHostFacts(name),
+    runc: '/usr/sbin/runc',
+  });
+});
+
+afterEach(async () => {
+  for (const id of (await runtime.list()).keys()) await runtime.delete(id);
+  await runtime.close();
+  for (const controller of await readdir('/sys/fs/cgroup'))
+    expect(await readdir(join('/sys/fs/cgroup', controller, name)).catch(() => [])).toEqual([]);
+});
+
+function planOf(spec: Partial<ContainerSpec>, uid = 0): ContainerPlan {
+  return containerPlan({
+    task: {
+      taskId: anId('t'),
+      serviceId: anId('s'),
+      revisionId: anId('r'),
+      stack: 'shop',
+      service: 'web',
+      slot: 1,
+      desired: 'running',
+      container: aContainer({ init: true, ...spec }),
+      image: { ref: 'web:1', digest: `sha256:${'a'.repeat(64)}`, source: 'loaded' },
+      hostPorts: [],
+      networking: { networks: [] },
+    } as unknown as Parameters<typeof containerPlan>[0]['task'],
+    image: { entrypoint: [], command: [], env: ['PATH=/bin'], workingDir: '/', user: '', exposedPorts: [] },
+    rootfs: join(dir, 'rootfs'),
+    netns: `/run/netns/${name}`,
+    user: { uid, gid: uid, additionalGids: [] },
+    files: { resolvConf: join(dir, 'resolv.conf'), hosts: join(dir, 'hosts'), hostname: join(dir, 'hostname') },
+  }); // prettier-ignore
+}
+
+async function runToEnd(plan: ContainerPlan): Promise<{ readonly exit: ContainerExit; readonly output: string }> {
+  const ended = new Promise<ContainerExit>((resolve) => {
+    const stop = runtime.onExit((id, exit) => {
+      if (id !== plan.id) return;
+      stop();
+      resolve(exit);
+    });
+  });
+  await runtime.run(plan);
+  const exit = await ended;
+  return { exit, output: await outputOf(plan.id) };
+} // prettier-ignore
+
+/** What it wrote, without conmon's stamps. */
+async function outputOf(id: string): Promise<string> {
+  const text = await readFile(join(dir, 'logs', `${id}.log`), 'utf8').catch(() => '');
+  return text.replaceAll(/^\S+ std(?:out|err) [FP] /gm, '').replaceAll('\r', '');
+}
+
+/** `name=value` lines of what a process finds in a container. */
+const probe = [
+  'field() { grep "^$1:" /proc/self/status | { read -r _ value; echo "$1=$value"; }; }',
+  'for f in CapEff CapPrm CapBnd CapInh CapAmb NoNewPrivs Seccomp; do field $f; done',
+  'echo "pid1=$(cat /proc/1/comm)"',
+  'for n in pid net ipc uts mnt cgroup user; do echo "ns.$n=$(busybox readlink /proc/self/ns/$n)"; done',
+  'for m in /proc /dev /dev/pts /dev/shm /dev/mqueue /sys /sys/fs/cgroup/memory; do',
+  '  echo "mount.$m=$(grep " $m " /proc/self/mounts | busybox head -1 | busybox cut -d" " -f4)"; done',
+  'for p in /proc/kcore /proc/keys /proc/timer_list; do',
+  '  [ "$(busybox head -c1 $p 2>/dev/null | busybox wc -c)" = 0 ] && echo "read.$p=no" || echo "read.$p=yes"; done',
+  'for p in /proc/sys/kernel/domainname /proc/sys/kernel/panic; do',
+  '  ( : > $p ) 2>/dev/null && echo "write.$p=yes" || echo "write.$p=no"; done',
+  'echo "devices=$(ls /dev | busybox sort | busybox tr "\\n" " ")"',
+  'busybox mknod /tmp/disk-$$ b 259 0 2>/dev/null && echo mknod=yes || echo mknod=no',
+  'busybox unshare -n true 2>/dev/null && echo unshare=yes || echo unshare=no',
+  'busybox mount -t tmpfs none /tmp 2>/dev/null && echo mounting=yes || echo mounting=no',
+  'grep -E "Max (open files|core file size|processes)" /proc/self/limits | busybox tr -s " " | busybox sed "s/^/limit=/"',
+  'echo "pids=$(cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max)"',
+  'echo "oom=$(cat /proc/self/oom_score_adj)"; echo "umask=$(umask)"; echo "id=$(id -u):$(id -g)"',
+  'echo "ping=$(cat /proc/sys/net/ipv4/ping_group_range | busybox tr "\\t" " ")"',
+  'echo "fds=$(ls /proc/1/fd | busybox tr "\\n" " ")"',
+].join('\n');
+
+interface Found {
+  readonly [field: string]: readonly string[];
+}
+
+function foundIn(output: string): Found {
+  const found: Record<string, string[]> = {};
+  for (const [, field = '', value = ''] of output.matchAll(/^([\w./]+)=(.*)$/gm)) (found[field] ??= []).push(value.trim());
+  return found;
+} // prettier-ignore
+
+async function inside(spec: Partial<ContainerSpec>, uid = 0): Promise<Found> {
+  const { exit, output } = await runToEnd(planOf({ command: ['/bin/sh', '-c', probe], ...spec }, uid));
+  expect(exit.exitCode).toBe(0);
+  return foundIn(output);
+}
+
+function capabilities(found: Found, set: string): readonly string[] {
+  return capabilitiesIn(`CapBnd:\t${found[set]?.[0] ?? ''}`).map((name) => name.slice(4));
+}
+
+const nine = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+];
+/** What every container has of its own, whatever its profile. */
+async function expectOwnNamespaces(found: Found): Promise<void> {
+  for (const space of ['pid', 'net', 'ipc', 'uts', 'mnt', 'cgroup']) {
+    expect(found[`ns.${space}`]).not.toEqual([await readlink(`/proc/self/ns/${space}`)]);
+  }
+  expect(found['ns.user']).toEqual([await readlink('/proc/self/ns/user')]);
+} // prettier-ignore
+
+const closedDevices = 'fd full init mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero';
+
+describe('from inside', () => {
+  test('baseline: nine capabilities, no new privileges, seccomp, nothing of the host, an init', async () => {
+    const found = await inside({});
+    expect([...capabilities(found, 'CapEff')].sort()).toEqual([...nine].sort());
+    expect(found['CapBnd']).toEqual(found['CapEff']);
+    expect(found['CapPrm']).toEqual(found['CapEff']);
+    await expectOwnNamespaces(found);
+    expect(found).toMatchObject({
+      CapInh: ['0000000000000000'],
+      CapAmb: ['0000000000000000'],
+      NoNewPrivs: ['1'],
+      Seccomp: ['2'],
+      pid1: ['init'],
+      'read./proc/kcore': ['no'],
+      'read./proc/keys': ['no'],
+      'read./proc/timer_list': ['no'],
+      'write./proc/sys/kernel/domainname': ['no'],
+      'write./proc/sys/kernel/panic': ['no'],
+      mknod: ['no'],
+      unshare: ['no'],
+      mounting: ['no'],
+      devices: [closedDevices],
+      pids: ['512'],
+      umask: ['0022'],
+      id: ['0:0'],
+      ping: ['0 2147483647'],
+      fds: ['0 1 2'],
+    });
+    const limits = found['limit'] ?? [];
+    expect(limits).toContainEqual(expect.stringMatching(/^Max core file size 0 0/));
+    const hard = Number(/open files (\d+) (\d+)/.exec(limits.join('\n'))?.[2]);
+    expect(hard).toBeLessThanOrEqual(Math.min(524_288, (await readHostFacts(name)).maxOpenFiles));
+    expect(Number(found['oom']?.[0])).toBeGreaterThanOrEqual(0);
+    for (const place of ['/proc', '/dev/shm', '/dev/mqueue', '/sys', '/sys/fs/cgroup/memory'])
+      for (const option of ['nosuid', 'nodev', 'noexec'])
+        expect(found[`mount.${place}`]?.[0]).toContain(option);
+    expect(found['mount./sys']?.[0]).toMatch(/^ro/);
+    expect(found['mount./sys/fs/cgroup/memory']?.[0]).toMatch(/^ro/);
+    expect(found['mount./dev/shm']?.[0]).toContain('size=65536k');
+  });
+
+  test('restricted: no capability at all, and never root', async () => {
+    expect(() => planOf({ command: ['x'], isolation: { profile: 'restricted' } })).toThrow(/does not run as root/);
+    const found = await inside({ isolation: { profile: 'restricted' } }, 1_000);
+    for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapInh', 'CapAmb']) expect(found[set]).toEqual(['0000000000000000']);
+    await expectOwnNamespaces(found);
+    expect(found).toMatchObject({ NoNewPrivs: ['1'], Seccomp: ['2'], id: ['1000:1000'], devices: [closedDevices], mknod: ['no'], unshare: ['no'], mounting: ['no'] });
+    const web = await inside({ isolation: { profile: 'restricted' }, capAdd: ['NET_BIND_SERVICE'] }, 1_000);
+    expect(capabilities(web, 'CapBnd')).toEqual(['NET_BIND_SERVICE']);
+  }); // prettier-ignore
+
+  test('privileged: all that the host can give, still in namespaces of its own', async () => {
+    const found = await inside({ isolation: { profile: 'privileged' } });
+    const host = await readHostFacts(name);
+    const known = new Set(planOf({ command: ['x'], isolation: { profile: 'privileged' } }).capabilities);
+    expect(capabilities(found, 'CapEff').map((short) => `CAP_${short}`)).toEqual(host.capabilities?.filter((cap) => known.has(cap)));
+    await expectOwnNamespaces(found);
+    expect(found).toMatchObject({ NoNewPrivs: ['0'], Seccomp: ['0'], mknod: ['yes'], unshare: ['yes'], mounting: ['yes'], 'read./proc/kcore': ['yes'] });
+    expect(found['mount./sys']?.[0]).toMatch(/^rw/);
+    expect(found['devices']?.[0]).toContain('loop-control');
+    await exec(['sh', '-c', `rm -f ${join(dir, 'rootfs/tmp')}/disk-*`]);
+  }); // prettier-ignore
+
+  test('what a service opens is open, and nothing more', async () => {
+    const plan = planOf({
+      command: ['/bin/sh', '-c', `${probe}; echo "fuse=$(stat -c %t:%T /dev/fuse)"; echo "shm=$(cat /proc/sys/kernel/msgmax)"; echo "name=$(hostname).$(cat /proc/sys/kernel/domainname)"; ( : > /tmp/x ) 2>/dev/null && echo root=rw || echo root=ro; ( : > /run/x ) && grep " /run " /proc/mounts; ulimit -n`],
+      capDrop: ['ALL'],
+      capAdd: ['NET_ADMIN'],
+      readOnly: true,
+      hostname: 'one',
+      naming: { domainname: 'example.org' },
+      isolation: {
+        noNewPrivileges: false,
+        sysctls: { 'kernel.msgmax': '4096', 'net.ipv4.ping_group_range': '1 0' },
+        devices: [{ source: '/dev/fuse', target: '/dev/fuse', permissions: 'rw' }],
+        oomScoreAdj: 700,
+      },
+      tuning: { shmBytes: 8 << 20, ulimits: { nofile: { soft: 500, hard: 1e9 }, nproc: { soft: 100, hard: 100 } } },
+      limits: { pids: 40 },
+      volumes: [{ kind: 'tmpfs', target: '/run', readOnly: false, exec: false, sizeBytes: 1 << 20, mode: 0o700 }],
+    });
+    const { output } = await runToEnd(plan);
+    const found = foundIn(output);
+    expect(capabilities(found, 'CapEff')).toEqual(['NET_ADMIN']);
+    expect(found).toMatchObject({
+      NoNewPrivs: ['0'], Seccomp: ['2'], oom: ['700'], pids: ['40'], ping: ['1 0'], fuse: ['a:e5'], shm: ['4096'],
+      name: ['one.example.org'], root: ['ro'], mknod: ['no'],
+    });
+    expect(found['mount./dev/shm']?.[0]).toContain('size=8192k');
+    expect(output).toMatch(/ \/run tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k,mode=700/);
+    const facts = await readHostFacts(name);
+    expect(found['limit']).toContainEqual(expect.stringContaining(`open files 500 ${Math.min(1e9, facts.maxOpenFiles)}`));
+    expect(found['limit']).toContainEqual(expect.stringContaining('Max processes 100 100'));
+  }); // prettier-ignore
+
+  test('a terminal, and an input that stays open', async () => {
+    const withTty = await runToEnd(planOf({ command: ['/bin/sh', '-c', 'tty; id -u'], tty: true }));
+    expect(withTty.output).toContain('/dev/pts/0');
+    // Without it, cat would end at once.
+    const reader = planOf({ command: ['/bin/cat'], stdinOpen: true });
+    const { pid } = await runtime.run(reader);
+    expect(await readlink(`/proc/${pid}/fd/0`)).toMatch(/^pipe:/);
+    expect((await runToEnd(planOf({ command: ['/bin/cat'] }))).exit.exitCode).toBe(0);
+    expect((await runtime.list()).get(reader.id)?.state).toBe('running');
+  });
+});
+
+describe('while it runs', () => {
+  const sleeper = (spec: Partial<ContainerSpec> = {}): ContainerPlan =>
+    planOf({ command: ['/bin/sleep', '1000'], limits: { memoryBytes: 32 << 20, cpuMillis: 500, pids: 10 }, ...spec });
+  const value = async (id: string, controller: string, file: string): Promise<string> =>
+    (await readFile(join('/sys/fs/cgroup', controller, name, id, file), 'utf8')).trim();
+
+  test('it gets other limits, and refuses a limit below what it uses', async () => {
+    const plan = sleeper({ tuning: { cpuset: '0' } });
+    await runtime.run(plan);
+    const spec = aContainer({
+      limits: { memoryBytes: 64 << 20, cpuMillis: 1_500, pids: 20 },
+      tuning: { cpuShares: 300, cpuset: '0-1', blkio: { weight: 200, readBps: [{ path: '/dev/loop0', rate: 1_000_000 }] } },
+    });
+    await runtime.update(plan.id, planLimits(spec));
+    const got = await Promise.all([
+      value(plan.id, 'memory', 'memory.limit_in_bytes'),
+      value(plan.id, 'memory', 'memory.memsw.limit_in_bytes'),
+      value(plan.id, 'cpu', 'cpu.cfs_quota_us'),
+      value(plan.id, 'cpu', 'cpu.shares'),
+      value(plan.id, 'cpuset', 'cpuset.cpus'),
+      value(plan.id, 'pids', 'pids.max'),
+      value(plan.id, 'blkio', 'blkio.bfq.weight'),
+      value(plan.id, 'blkio', 'blkio.throttle.read_bps_device'),
+    ]);
+    expect(got).toEqual([String(64 << 20), String(64 << 20), '150000', '300', '0-1', '20', '200', '7:0 1000000']);
+    const shrunk = planLimits(aContainer({ limits: { memoryBytes: 4_096 } }));
+    await expect(runtime.update(plan.id, shrunk)).rejects.toMatchObject({ code: 'conflict', message: /more than its new limit/ });
+    expect(await value(plan.id, 'memory', 'memory.limit_in_bytes')).toBe(String(64 << 20));
+  });
+
+  test('it is paused and goes on; a signal and a deletion wake it', async () => {
+    const plan = planOf({ command: ['/bin/sh', '-c', 'while :; do :; done'] });
+    await runtime.run(plan);
+    await runtime.pause(plan.id);
+    expect(await value(plan.id, 'freezer', 'freezer.state')).toBe('FROZEN');
+    const before = await runtime.usage(plan.id);
+    await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+    expect((await runtime.usage(plan.id))?.cpuMicros).toBe(before?.cpuMicros);
+    await runtime.resume(plan.id);
+    expect(await value(plan.id, 'freezer', 'freezer.state')).toBe('THAWED');
+    await runtime.resume(plan.id);
+    await runtime.pause(plan.id);
+    const ended = new Promise<ContainerExit>((resolve) => runtime.onExit((id, exit) => id === plan.id && resolve(exit)));
+    await runtime.signal(plan.id, 'SIGTERM');
+    expect((await ended).exitCode).toBe(143);
+    const other = sleeper();
+    await runtime.run(other);
+    await runtime.pause(other.id);
+    await runtime.delete(other.id);
+    expect((await runtime.list()).has(other.id)).toBe(false);
+  });
+
+  test('a child that is killed for memory is told apart from the end of the container', async () => {
+    const limits = { memoryBytes: 16 << 20 };
+    const eat = 'dd if=/dev/zero of=/dev/null bs=64M count=1';
+    const child = await runToEnd(planOf({ command: ['/bin/sh', '-c', `${eat}; exit 3`], limits }));
+    expect(child.exit).toMatchObject({ exitCode: 3, oom: false, oomKills: 1 });
+    const itself = await runToEnd(planOf({ command: ['/bin/sh', '-c', `exec ${eat}`], limits }));
+    expect(itself.exit).toMatchObject({ exitCode: 137, oom: true, oomKills: 1 });
+    const other = await runToEnd(planOf({ command: ['/bin/sh', '-c', 'exit 3'], limits }));
+    expect(other.exit).toMatchObject({ exitCode: 3, oom: false, oomKills: 0 });
+  });
+}); // prettier-ignore
