@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 import type { Topology } from '../local/topology.ts';
 import { waitFor } from '../local/wait.ts';
@@ -93,10 +94,16 @@ async function subdirectories(dir: string): Promise<readonly string[]> {
 }
 
 async function unmountBelow(exec: Exec, roots: readonly string[]): Promise<void> {
+  for (const target of [...(await mountsBelow(roots))].reverse()) await exec(['umount', '--lazy', target]);
+  // Directories are deleted next: through a mount that stayed, that would be data of the host.
+  const [left] = await mountsBelow(roots);
+  if (left !== undefined) throw new GantryError('internal', `${left} cannot be unmounted`);
+}
+
+async function mountsBelow(roots: readonly string[]): Promise<readonly string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8');
   const targets = text.split('\n').map((line) => line.split(' ')[4] ?? '');
-  const below = targets.filter((target) => roots.some((root) => target.startsWith(`${root}/`)));
-  for (const target of below.reverse()) await exec(['umount', '--lazy', target]);
+  return targets.filter((target) => roots.some((root) => target.startsWith(`${root}/`)));
 }
 
 /** Namespaces of tasks of this cluster: those that a bundle or a root directory names. */
