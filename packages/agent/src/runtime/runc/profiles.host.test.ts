@@ -112,7 +112,7 @@ const probe = [
   'for n in pid net ipc uts mnt cgroup user; do echo "ns.$n=$(busybox readlink /proc/self/ns/$n)"; done',
   'for m in /proc /dev /dev/pts /dev/shm /dev/mqueue /sys /sys/fs/cgroup/memory; do',
   '  echo "mount.$m=$(grep " $m " /proc/self/mounts | busybox head -1 | busybox cut -d" " -f4)"; done',
-  'for p in /proc/kcore /proc/keys /proc/timer_list; do',
+  'for p in /proc/interrupts /proc/keys /proc/timer_list; do',
   '  [ "$(busybox head -c1 $p 2>/dev/null | busybox wc -c)" = 0 ] && echo "read.$p=no" || echo "read.$p=yes"; done',
   'for p in /proc/sys/kernel/domainname /proc/sys/kernel/panic; do',
   '  ( : > $p ) 2>/dev/null && echo "write.$p=yes" || echo "write.$p=no"; done',
@@ -181,7 +181,7 @@ describe('from inside', () => {
       NoNewPrivs: ['1'],
       Seccomp: ['2'],
       pid1: ['init'],
-      'read./proc/kcore': ['no'],
+      'read./proc/interrupts': ['no'],
       'read./proc/keys': ['no'],
       'read./proc/timer_list': ['no'],
       'write./proc/sys/kernel/domainname': ['no'],
@@ -225,7 +225,7 @@ describe('from inside', () => {
     const known = new Set(planOf({ command: ['x'], isolation: { profile: 'privileged' } }).capabilities);
     expect(capabilities(found, 'CapEff').map((short) => `CAP_${short}`)).toEqual(host.capabilities?.filter((cap) => known.has(cap)));
     await expectOwnNamespaces(found);
-    expect(found).toMatchObject({ NoNewPrivs: ['0'], Seccomp: ['0'], mknod: ['yes'], unshare: ['yes'], mounting: ['yes'], 'read./proc/kcore': ['yes'] });
+    expect(found).toMatchObject({ NoNewPrivs: ['0'], Seccomp: ['0'], mknod: ['yes'], unshare: ['yes'], mounting: ['yes'], 'read./proc/interrupts': ['yes'], 'write./proc/sys/kernel/panic': ['yes'] });
     expect(found['mount./sys']?.[0]).toMatch(/^rw/);
     expect(found['devices']?.[0]).toContain('loop-control');
     await exec(['sh', '-c', `rm -f ${join(dir, 'rootfs/tmp')}/disk-*`]);
