@@ -6,6 +6,7 @@ import { report, type BenchResult } from './report.ts';
 const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResult> }>>> = {
   start: () => import('./start.ts'),
   recover: () => import('./recover.ts'),
+  idle: () => import('./idle.ts'),
   cli: () => import('./cli.ts'),
   dns: () => import('./dns.ts'),
   update: () => import('./update.ts'),

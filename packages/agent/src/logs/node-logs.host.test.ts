@@ -111,7 +111,7 @@ test('a log that fits is whole, and its last lines are found', async () => {
 
 test('a log goes over many files: the newest lines are kept, without a gap, and the files stay bounded', async () => {
   const { id, ended } = await start(
-    'for i in $(seq 1 40); do seq $((i * 100 - 99)) $((i * 100)); sleep 0.02; done',
+    'for i in $(seq 1 40); do seq $((i * 100 - 99)) $((i * 100)); sleep 0.05; done',
   );
   await ended;
   const lines = await read(id, { follow: false });
@@ -125,7 +125,7 @@ test('a log goes over many files: the newest lines are kept, without a gap, and 
 
 test('a reader that follows sees every line once, over all files, and ends when the log is removed', async () => {
   const { id, ended } = await start(
-    'for i in $(seq 1 40); do seq $((i * 100 - 99)) $((i * 100)); sleep 0.02; done; sleep 1000',
+    'for i in $(seq 1 40); do seq $((i * 100 - 99)) $((i * 100)); sleep 0.05; done; sleep 1000',
   );
   const abort = new AbortController();
   const seen: string[] = [];

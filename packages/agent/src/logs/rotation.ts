@@ -1,16 +1,18 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { LogSpec } from '@gantry/model/logging';
-import { keepSegments } from './segments.ts';
+import { currentOf, keepSegments } from './segments.ts';
 
 /** A quiet log is looked at this often, ms; a loud one more often, down to the least. */
-const quietMs = 2_000;
+const quietMs = 8_000;
 const leastMs = 20;
 const firstMs = 100;
 
 interface Watched {
   readonly dir: string;
   readonly spec: LogSpec;
+  /** The file that has its number already. */
+  inode: number;
   size: number;
   lookedAt: number;
   /** Between looks, ms. */
@@ -38,7 +40,15 @@ export class Rotation {
 
   watch(id: string, dir: string, spec: LogSpec): void {
     const now = this.#clock.monotonic();
-    this.#watched.set(id, { dir, spec, size: 0, lookedAt: now, wait: firstMs, dueAt: now + firstMs });
+    this.#watched.set(id, {
+      dir,
+      spec,
+      inode: 0,
+      size: 0,
+      lookedAt: now,
+      wait: firstMs,
+      dueAt: now + firstMs,
+    });
     this.#schedule();
   }
 
@@ -78,7 +88,12 @@ export class Rotation {
 
   async #look(watched: Watched): Promise<void> {
     try {
-      const size = await keepSegments(watched.dir, watched.spec.maxFiles);
+      const { dir, spec, inode } = watched;
+      let current = await currentOf(dir);
+      // One question for a log whose file is the same: most are, most of the time.
+      if (current && current.inode !== inode) current = await keepSegments(dir, spec.maxFiles);
+      watched.inode = current?.inode ?? 0;
+      const size = current?.size ?? 0;
       const now = this.#clock.monotonic();
       watched.wait = nextWait(watched, size, now - watched.lookedAt);
       watched.size = size;

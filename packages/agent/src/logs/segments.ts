@@ -25,6 +25,11 @@ export async function segmentsOf(dir: string): Promise<readonly Segment[]> {
   return segments.filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
 }
 
+/** The file that is written to; undefined if there is none. */
+export function currentOf(dir: string): Promise<Segment | undefined> {
+  return segmentAt(join(dir, currentName));
+}
+
 async function segmentAt(path: string): Promise<Segment | undefined> {
   const info = await stat(path).catch(() => undefined);
   return info && { path, inode: info.ino, size: info.size, writtenAt: info.mtimeMs };
@@ -39,13 +44,13 @@ export async function beginLog(dir: string): Promise<void> {
 
 /**
  * Keeps the current file by giving it a number, and drops what is older than the newest `maxFiles`. The monitor replaces a
- * full file by a new one of the same name: the old one lives on by its number. Answers with the size of the current one.
+ * full file by a new one of the same name: the old one lives on by its number. Answers with the current one.
  */
-export async function keepSegments(dir: string, maxFiles: number): Promise<number> {
+export async function keepSegments(dir: string, maxFiles: number): Promise<Segment | undefined> {
   const names = await readdir(dir).catch((): string[] => []);
   const numbers = names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b); // prettier-ignore
-  const current = await segmentAt(join(dir, currentName));
-  if (!current) return 0;
+  const current = await currentOf(dir);
+  if (!current) return undefined;
   const newest = numbers.at(-1) ?? 0;
   const known = newest > 0 ? await segmentAt(join(dir, String(newest))) : undefined;
   if (known?.inode !== current.inode) {
@@ -54,5 +59,5 @@ export async function keepSegments(dir: string, maxFiles: number): Promise<numbe
   }
   const old = numbers.slice(0, Math.max(0, numbers.length - maxFiles));
   await Promise.all(old.map((number) => rm(join(dir, String(number)), { force: true })));
-  return current.size;
+  return current;
 }
