@@ -22,7 +22,9 @@ export async function run(): Promise<BenchResult> {
     await pause(windowMs);
     const cpu: number[] = [];
     for (let window = 0; window < windows; window++) cpu.push(await cpuPercent(agent));
-    const monitors = pidsOf((command) => /^[^\0]*conmon\0/.test(command) && command.includes('bench-'));
+    const monitors = pidsOf(
+      (command) => /^[^\0]*conmon\0/.test(command) && command.includes(cluster.local.topology.runDir),
+    );
     const resident = monitors.map((pid) => kilobytes(pid, 'status', 'VmRSS') / 1_024);
     const own = monitors.map((pid) => kilobytes(pid, 'smaps_rollup', 'Pss') / 1_024);
     const memory = [kilobytes(agent, 'status', 'VmRSS') / 1_024];

@@ -10,8 +10,10 @@ export interface PublisherDeps {
   readonly log: Logger;
 }
 
-/** Time between two publications, ms. */
+/** Time between two publications, ms: more of it the more containers there are to be asked, up to the most. */
 const periodMs = 3_000;
+const perTaskMs = 45;
+const longestMs = 9_000;
 
 /**
  * Publishes usage on NATS every few seconds. NATS may be away: nothing else notices, nothing piles up, and the connection is
@@ -65,7 +67,8 @@ export class Publisher {
       const usage = await sample();
       if (connection.isClosed()) return;
       connection.publish(usageSubject(usage.nodeId), codec.encode(usage));
-      await sleep(clock, periodMs, this.#abort.signal);
+      const wait = Math.min(longestMs, Math.max(periodMs, usage.tasks.length * perTaskMs));
+      await sleep(clock, wait, this.#abort.signal);
     }
   }
 }
