@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { existsSync, rmSync } from 'node:fs';
+import { afterAll, expect, test } from 'vitest';
 import { exec } from '@gantry/kit/exec';
 import { gantryBin } from '../support/test-cluster.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
 
 const argv = [gantryBin, 'dev', '--nodes', '1', '--name', 'test-dev', '--no-loopback'];
+
+afterAll(() => rmSync('/var/lib/gantry-test-dev', { recursive: true, force: true }));
 
 /** Starts `gantry dev`; resolves once its host is ready. */
 async function startDev() {

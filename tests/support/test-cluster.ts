@@ -38,17 +38,42 @@ export class TestCluster {
       onSurprise: (program, how) => surprises.push(`${program}: ${how}`),
       ...more,
     });
+    try {
+      await waitForNodes(local.controllerAddress, more.hosts ?? 3, 30_000);
+    } catch (error) {
+      await local.stop();
+      throw error;
+    }
     const directory = await mkdtemp(join(tmpdir(), 'gantry-test-'));
-    await waitForNodes(local.controllerAddress, more.hosts ?? 3, 30_000);
     return new TestCluster(local, directory, surprises);
   }
 
-  /** Ends it all; answers with the programs that ended although nobody asked them to. */
+  /**
+   * Removes every service, takes the census, and ends it all, whatever happens. Answers with everything that is not as
+   * it should be: leaks, and programs that ended although nobody asked them to.
+   */
   async stop(): Promise<readonly string[]> {
-    await this.local.stop();
-    await rm(this.directory, { recursive: true, force: true });
-    await rm(this.local.topology.stateDir, { recursive: true, force: true });
-    return this.#surprises;
+    let leaks: readonly string[] = [];
+    try {
+      leaks = await this.#census();
+    } finally {
+      await this.local.stop();
+      await rm(this.directory, { recursive: true, force: true });
+      await rm(this.local.topology.stateDir, { recursive: true, force: true });
+    }
+    return [...leaks, ...this.#surprises];
+  }
+
+  async #census(): Promise<readonly string[]> {
+    const stacks = [...new Set((await this.services()).map(({ stack }) => stack))];
+    if (stacks.length > 0) await this.ok('rm', ...stacks);
+    let found = await this.leaks();
+    const empty = async (): Promise<true | undefined> => {
+      found = await this.leaks();
+      return found.length === 0 ? true : undefined;
+    };
+    await waitFor('an empty census', empty, 20_000, 200).catch(() => undefined);
+    return found.map(({ kind, what }) => `leak: ${kind} ${what}`);
   }
 
   gantry(...argv: readonly string[]): Promise<Ran> {
