@@ -8,6 +8,7 @@ import type * as wire from './gen/gantry/v1/types.ts';
 import { rolloutToWire } from './rollout.ts';
 import { networkingFromModel } from './networking.ts';
 import { healthToWire } from './supervision.ts';
+import { placementFromModel } from './placement.ts';
 
 /** Model to wire: every function is total and loses nothing (`to-model.ts` is the way back). */
 export function port(value: PortSpec): wire.Port {
@@ -50,6 +51,7 @@ export function serviceSpec(value: ServiceSpec): wire.ServiceSpec {
     ...rolloutToWire(value),
     labels: { ...value.labels },
     networking: value.networking && networkingFromModel(value.networking),
+    placement: value.placement && placementFromModel(value.placement),
   };
 }
 
@@ -64,7 +66,7 @@ export function taskStatus(value: TaskStatus): wire.TaskStatus {
 }
 
 export function nodeDescription(value: NodeDescription): agent.NodeDescription {
-  return { ...value };
+  return { ...value, devices: { ...value.devices } };
 }
 
 export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignment {

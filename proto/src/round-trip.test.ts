@@ -6,6 +6,7 @@ import type { Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
 import type { ServiceNetworking } from '@gantry/model/network';
 import type { HealthSpec } from '@gantry/model/health';
+import type { Placement } from '@gantry/model/placement';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
 import type { UpdatePolicy } from '@gantry/model/update';
@@ -178,6 +179,19 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
   },
 );
 
+const placements: fc.Arbitrary<Placement> = fc
+  .record({
+    devices: fc.dictionary(fc.constantFrom('gpu', 'fpga'), fc.integer({ min: 1, max: 8 })),
+    maxPerNode: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+    near: fc.array(fc.string()),
+    apart: fc.array(fc.string()),
+    spread: fc.array(fc.string()),
+    prefer: fc.array(fc.record({ constraint: fc.string(), weight: fc.integer({ min: -1_000, max: 1_000 }) })),
+    priority: fc.integer({ min: -1_000, max: 1_000 }),
+    preempt: fc.boolean(),
+  })
+  .map(({ maxPerNode, ...rest }) => ({ ...rest, ...(maxPerNode !== undefined && { maxPerNode }) }));
+
 const networkings: fc.Arbitrary<ServiceNetworking> = fc.record({
   networks: fc.array(fc.record({ name: text, aliases: fc.array(text), internal: fc.boolean() })),
   endpointMode: fc.constantFrom('vip', 'dnsrr'),
@@ -256,8 +270,18 @@ const rollouts: fc.Arbitrary<Partial<ServiceSpec>> = fc.record(
 );
 
 const specs: fc.Arbitrary<ServiceSpec> = fc
-  .tuple(plainSpecs, fc.option(networkings, { nil: undefined }), rollouts)
-  .map(([spec, networking, rollout]) => ({ ...spec, ...rollout, ...(networking && { networking }) }));
+  .tuple(
+    plainSpecs,
+    fc.option(networkings, { nil: undefined }),
+    rollouts,
+    fc.option(placements, { nil: undefined }),
+  )
+  .map(([spec, networking, rollout, placement]) => ({
+    ...spec,
+    ...rollout,
+    ...(networking && { networking }),
+    ...(placement && { placement }),
+  }));
 
 const statuses: fc.Arbitrary<TaskStatus> = fc.record(
   {

@@ -14,6 +14,7 @@ import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { networkingToModel } from './networking.ts';
+import { placementToModel } from './placement.ts';
 import { rolloutToModel } from './rollout.ts';
 import { present, word } from './words.ts';
 import { healthToModel } from './supervision.ts';
@@ -92,6 +93,7 @@ export function serviceSpec(value: wire.ServiceSpec): ServiceSpec {
     ...rolloutToModel(value),
     labels: value.labels,
     ...(value.networking && { networking: networkingToModel(value.networking) }),
+    ...(value.placement && { placement: placementToModel(value.placement) }),
   };
 }
 
@@ -118,8 +120,8 @@ export function taskStatus(value: wire.TaskStatus): TaskStatus {
   };
 }
 
-export function nodeDescription(value: agent.NodeDescription): NodeDescription {
-  return { ...value };
+export function nodeDescription({ devices, ...value }: agent.NodeDescription): NodeDescription {
+  return { ...value, ...(Object.keys(devices).length > 0 && { devices }) };
 }
 
 export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignment {

@@ -167,6 +167,7 @@ async function describe(config: AgentConfig): Promise<NodeDescription> {
     kernel: release(),
     agentVersion,
     bootId: await readBootId(),
+    ...(Object.keys(config.devices).length > 0 && { devices: config.devices }),
   };
 }
 

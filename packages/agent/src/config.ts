@@ -12,6 +12,8 @@ export interface AgentConfig {
   readonly runDir: string;
   readonly cgroupParent: string;
   readonly insecureRegistries: readonly string[];
+  /** Countable things of this host that tasks may reserve: `--resource gpu=2`. */
+  readonly devices: Readonly<Record<string, number>>;
   /** What this host lets containers have of it. */
   readonly policy: HostPolicy;
   /** For tests: where on its way the agent is to be killed, see `kit/failpoint.ts`. */
@@ -42,6 +44,12 @@ export function readConfig(argv: readonly string[], hostname: string): AgentConf
     if (!path.startsWith('/') || path.split('/').includes('..'))
       problems.push(`--allow-bind, --allow-device ${path}: write an absolute path without ..`);
   }
+  const devices = new Map<string, number>();
+  for (const text of values.resource ?? []) {
+    const [, kind = '', count] = /^([a-z][a-z0-9._/-]*)=(\d{1,6})$/i.exec(text) ?? [];
+    if (count === undefined) problems.push(`--resource ${text}: write NAME=COUNT, e.g. gpu=2`);
+    else devices.set(kind, (devices.get(kind) ?? 0) + Number(count));
+  }
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
   return {
     controllers,
@@ -51,6 +59,7 @@ export function readConfig(argv: readonly string[], hostname: string): AgentConf
     runDir: values['run-dir'] ?? '/run/gantry',
     cgroupParent,
     insecureRegistries: values['insecure-registry'] ?? [],
+    devices: Object.fromEntries(devices),
     policy,
     logLevel: logLevel ?? 'info',
     ...(values.failpoint !== undefined && { failpoint: values.failpoint }),
@@ -77,6 +86,7 @@ function parse(argv: readonly string[]) {
         'run-dir': { type: 'string' },
         'cgroup-parent': { type: 'string' },
         'insecure-registry': { type: 'string', multiple: true },
+        resource: { type: 'string', multiple: true },
         'allow-bind': { type: 'string', multiple: true },
         'allow-device': { type: 'string', multiple: true },
         'allow-privileged': { type: 'boolean' },

@@ -162,12 +162,8 @@ const tables = {
   ]),
   'x-gantry': new Map<string, KeyPolicy>([
     ...all('affinity', 'drain', 'healthcheck', 'profile', 'update', 'rollback', 'availability', 'job'),
+    ...all('placement'),
     ['bandwidth', later],
-  ]),
-  'deploy.placement': new Map<string, KeyPolicy>([
-    ...all('constraints'),
-    ['preferences', refused('leave it out; copies are spread over the hosts')],
-    ['max_replicas_per_node', later],
   ]),
   healthcheck: new Map(
     all('test', 'interval', 'timeout', 'retries', 'start_period', 'start_interval', 'disable'),
@@ -182,6 +178,13 @@ const tables = {
     ['labels', noticed('lines are named by service and slot')],
     ['env', noticed('lines are named by service and slot')],
   ]),
+  'x-gantry.placement': new Map<string, KeyPolicy>([
+    ...all('near', 'apart', 'prefer', 'priority'),
+    ['preempt', later],
+  ]),
+  'x-gantry.placement.prefer': new Map(all('constraint', 'weight')),
+  'deploy.placement': new Map(all('constraints', 'preferences', 'max_replicas_per_node')),
+  'deploy.placement.preferences': new Map(all('spread')),
   'deploy.restart_policy': new Map(all('condition', 'delay', 'max_attempts', 'window')),
   'deploy.update_config': new Map(
     all(
@@ -201,11 +204,14 @@ const tables = {
   ]),
   'deploy.resources': new Map(all('limits', 'reservations')),
   'deploy.resources.limits': new Map(all('cpus', 'memory', 'pids')),
-  'deploy.resources.reservations': new Map<string, KeyPolicy>([
-    ...all('cpus', 'memory'),
-    ['generic_resources', later],
-    ['devices', later],
+  'deploy.resources.reservations': new Map(all('cpus', 'memory', 'generic_resources', 'devices')),
+  'deploy.resources.devices': new Map<string, KeyPolicy>([
+    ...all('capabilities', 'count', 'device_ids'),
+    ['driver', noticed('the host says what it has (--resource); the driver is not used')],
+    ['options', noticed('they are not used')],
   ]),
+  generic_resources: new Map(all('discrete_resource_spec')),
+  discrete_resource_spec: new Map(all('kind', 'value')),
   ports: new Map<string, KeyPolicy>([
     ...all('target', 'published', 'protocol', 'mode', 'host_ip'),
     ['name', noticed('ports are known by their numbers; the name is not used')],

@@ -56,6 +56,13 @@ const places: Readonly<Record<string, readonly string[]>> = {
   'naming.dnsSearch': ['dns_search'],
   'naming.dnsOptions': ['dns_opt'],
   constraints: ['deploy.placement.constraints'],
+  'placement.spread': ['deploy.placement.preferences'],
+  'placement.maxPerNode': ['deploy.placement.max_replicas_per_node'],
+  'placement.devices': [
+    'deploy.resources.reservations.devices',
+    'deploy.resources.reservations.generic_resources',
+  ],
+  placement: ['x-gantry.placement', 'deploy.placement'],
   dependsOn: ['depends_on', 'x-gantry.job.needs', 'job.needs'],
   update: ['x-gantry.update', 'update', 'deploy.update_config'],
   rollback: ['x-gantry.rollback', 'rollback', 'deploy.rollback_config'],

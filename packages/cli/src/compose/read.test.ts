@@ -253,9 +253,14 @@ describe('keys', () => {
     ['deploy: { update_config: { paralelism: 2 } }', '4:32 unknown key "paralelism"'],
     ['deploy: { resources: { limit: {} } }', '4:28 unknown key "limit"'],
     ['deploy: { resources: { limits: { cpu: 1 } } }', '4:38 unknown key "cpu"'],
-    ['deploy: { resources: { reservations: { devices: [] } } }', '4:44 devices is not supported yet'],
+    [
+      'deploy: { resources: { reservations: { devices: [{ capabilities: [gpu], count: all }] } } }',
+      '4:84 hosts have different numbers of devices',
+    ],
     ['deploy: { restart_policy: { attempts: 1 } }', '4:33 unknown key "attempts"'],
-    ['deploy: { placement: { preferences: [] } }', '4:28 preferences is not supported'],
+    ['deploy: { placement: { preferences: [{}] } }', '4:42 a preference names what to spread over'],
+    ['x-gantry: { placement: { near: db } }', '4:36 near must be a list'],
+    ['x-gantry: { placement: { priority: high } }', '4:40 priority "high" is not understood'],
     ['deploy: { mode: replicated-jobs }', '4:21 deploy.mode "replicated-jobs" is not known'],
     [
       'deploy: { mode: global, replicas: 2 }',

@@ -12,6 +12,7 @@ import { readNetworking } from './networking.ts';
 import type { DeclaredNetworks } from './networks.ts';
 import { readHealth } from './health.ts';
 import { readLogging } from './logging.ts';
+import { readPlacement } from './placement.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
@@ -51,6 +52,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
   const job = readJob(doc, node, input.sugar, restart);
   const dependsOn = readDependsOn(doc, node, jobMap(doc, node, input.sugar));
   const mounts = readMounts(doc, node, input.volumes);
+  const placement = readPlacement(doc, node, input.stack);
   const spec = {
     stack: input.stack,
     name: entry.key,
@@ -65,6 +67,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
     networking: readNetworking(doc, entry, input.stack, input.networks),
     restart,
     constraints: texts(doc, doc.get(deploy, 'placement', 'constraints'), 'constraints'),
+    ...(placement && { placement }),
     labels: record(pairs(doc, doc.get(deploy, 'labels'), 'labels')),
     ...readUpdates(doc, node, input.sugar),
     ...(job && { job }),

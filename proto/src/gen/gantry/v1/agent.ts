@@ -42,6 +42,13 @@ export interface NodeDescription {
   kernel: string;
   agentVersion: string;
   bootId: string;
+  /** countable things that tasks may reserve */
+  devices: { [key: string]: number };
+}
+
+export interface NodeDescription_DevicesEntry {
+  key: string;
+  value: number;
 }
 
 export interface RegisterResponse {
@@ -303,6 +310,7 @@ function createBaseNodeDescription(): NodeDescription {
     kernel: "",
     agentVersion: "",
     bootId: "",
+    devices: {},
   };
 }
 
@@ -335,6 +343,9 @@ export const NodeDescription: MessageFns<NodeDescription> = {
     if (message.bootId !== "") {
       writer.uint32(74).string(message.bootId);
     }
+    globalThis.Object.entries(message.devices).forEach(([key, value]: [string, number]) => {
+      NodeDescription_DevicesEntry.encode({ key: key as any, value }, writer.uint32(1122).fork()).join();
+    });
     return writer;
   },
 
@@ -423,6 +434,17 @@ export const NodeDescription: MessageFns<NodeDescription> = {
             message.bootId = reader.string();
             continue;
           }
+          case 140: {
+            if (tag !== 1122) {
+              break;
+            }
+
+            const entry140 = NodeDescription_DevicesEntry.decode(reader, reader.uint32());
+            if (entry140.value !== undefined) {
+              message.devices[entry140.key] = entry140.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -449,6 +471,82 @@ export const NodeDescription: MessageFns<NodeDescription> = {
     message.kernel = object.kernel ?? "";
     message.agentVersion = object.agentVersion ?? "";
     message.bootId = object.bootId ?? "";
+    message.devices = (globalThis.Object.entries(object.devices ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseNodeDescription_DevicesEntry(): NodeDescription_DevicesEntry {
+  return { key: "", value: 0 };
+}
+
+export const NodeDescription_DevicesEntry: MessageFns<NodeDescription_DevicesEntry> = {
+  encode(message: NodeDescription_DevicesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeDescription_DevicesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeDescription_DevicesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NodeDescription_DevicesEntry>): NodeDescription_DevicesEntry {
+    return NodeDescription_DevicesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeDescription_DevicesEntry>): NodeDescription_DevicesEntry {
+    const message = createBaseNodeDescription_DevicesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };

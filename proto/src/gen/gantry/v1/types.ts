@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
+import { Placement } from "./placement.ts";
 import { Health, Logging } from "./supervision.ts";
 
 export interface Port {
@@ -121,7 +122,11 @@ export interface ServiceSpec {
   job: Job | undefined;
   dependsOn: Dependency[];
   /** "prefer-one" | "prefer-available" */
-  availability?: string | undefined;
+  availability?:
+    | string
+    | undefined;
+  /** absent: only the constraints */
+  placement?: Placement | undefined;
 }
 
 export interface ServiceSpec_LabelsEntry {
@@ -1358,6 +1363,7 @@ function createBaseServiceSpec(): ServiceSpec {
     job: undefined,
     dependsOn: [],
     availability: undefined,
+    placement: undefined,
   };
 }
 
@@ -1409,6 +1415,9 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
     if (message.availability !== undefined) {
       writer.uint32(914).string(message.availability);
+    }
+    if (message.placement !== undefined) {
+      Placement.encode(message.placement, writer.uint32(1122).fork()).join();
     }
     return writer;
   },
@@ -1549,6 +1558,14 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             message.availability = reader.string();
             continue;
           }
+          case 140: {
+            if (tag !== 1122) {
+              break;
+            }
+
+            message.placement = Placement.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1611,6 +1628,9 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
     message.dependsOn = object.dependsOn?.map((e) => Dependency.fromPartial(e)) || [];
     message.availability = object.availability ?? undefined;
+    message.placement = (object.placement !== undefined && object.placement !== null)
+      ? Placement.fromPartial(object.placement)
+      : undefined;
     return message;
   },
 };

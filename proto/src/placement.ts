@@ -1,0 +1,19 @@
+import type { Placement } from '@gantry/model/placement';
+import type * as wire from './gen/gantry/v1/placement.ts';
+
+/** Where a service may and should run: model to wire and back, without loss. */
+export function placementFromModel(value: Placement): wire.Placement {
+  return {
+    ...value,
+    maxPerNode: value.maxPerNode,
+    devices: { ...value.devices },
+    near: [...value.near],
+    apart: [...value.apart],
+    spread: [...value.spread],
+    prefer: value.prefer.map((preference) => ({ ...preference })),
+  };
+}
+
+export function placementToModel({ maxPerNode, ...value }: wire.Placement): Placement {
+  return { ...value, ...(maxPerNode !== undefined && { maxPerNode }) };
+}
