@@ -1,10 +1,10 @@
-// Small ends of conversations, run inside a network namespace: `serve NAME PORT`, `ask [--udp] [--from PORT] [--hold] HOST PORT`.
+// Small ends of conversations, run inside a network namespace: `serve NAME PORT`, `ask [--udp] [--from PORT] [--hold] [--times N] HOST PORT`.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
 const [verb, ...args] = process.argv.slice(2);
 if (verb === 'serve') serve(args[0], Number(args[1]));
-else if (verb === 'ask') ask(args);
+else if (verb === 'ask') void ask(args);
 
 /** Answers each line with its name and the client's address and port, over TCP and UDP. */
 function serve(name, port) {
@@ -20,26 +20,30 @@ function serve(name, port) {
 }
 
 /** Prints one answer, `refused`, `unreachable` or `silence`. With --hold it asks again for each line of its input. */
-function ask(words) {
-  const flags = new Set(words.filter((word) => word === '--udp' || word === '--hold'));
-  const at = words.indexOf('--from');
-  const localPort = at < 0 ? undefined : Number(words[at + 1]);
-  const [host, port] = words.filter((word, index) => !word.startsWith('--') && (at < 0 || index !== at + 1));
-  if (flags.has('--udp')) askUdp(host, Number(port), localPort, flags.has('--hold'));
-  else askTcp(host, Number(port), localPort, flags.has('--hold'));
+async function ask(words) {
+  const value = (flag) => (words.includes(flag) ? Number(words[words.indexOf(flag) + 1]) : undefined);
+  const [host, port] = words.slice(-2);
+  const hold = words.includes('--hold');
+  if (words.includes('--udp')) return askUdp(host, Number(port), value('--from'), hold);
+  for (let left = value('--times') ?? 1; left > 0; left--) {
+    await askTcp(host, Number(port), value('--from'), hold);
+  }
+  process.exit(0);
 }
 
 function askTcp(host, port, localPort, hold) {
-  const socket = connect({ host, port, localPort });
-  const timer = setTimeout(() => end('silence'), 2500);
-  socket.once('connect', () => socket.write('hello\n'));
-  socket.on('data', (data) => {
-    clearTimeout(timer);
-    process.stdout.write(data);
-    if (!hold) socket.end(() => process.exit(0));
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, localPort });
+    const timer = setTimeout(() => end('silence'), 2500);
+    socket.once('connect', () => socket.write('hello\n'));
+    socket.on('data', (data) => {
+      clearTimeout(timer);
+      process.stdout.write(data);
+      if (!hold) socket.end(resolve);
+    });
+    socket.on('error', ({ code }) => end(words[code] ?? code));
+    if (hold) process.stdin.on('data', () => socket.write('again\n')).on('end', () => process.exit(0));
   });
-  socket.on('error', ({ code }) => end(words[code] ?? code));
-  if (hold) process.stdin.on('data', () => socket.write('again\n')).on('end', () => process.exit(0));
 }
 
 function askUdp(host, port, localPort, hold) {

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@gantry/kit/clock';
+import { silentLogger, type Logger } from '@gantry/kit/log';
+import type { EndpointAssignment } from '@gantry/model/assignment';
+import { createKernelNetwork } from '../../../packages/agent/src/network/kernel/kernel-network.ts';
+import type {
+  Attachment,
+  Network,
+  NetworkState,
+  TaskNetworking,
+} from '../../../packages/agent/src/network/network.ts';
+import { aPeer, pools } from '../networks.ts';
+import type { Lab } from './lab.ts';
+
+/** The networks of a lab's hosts, told what a controller would tell them. */
+export class LabHosts {
+  readonly lab: Lab;
+  readonly networks = new Map<string, Network>();
+  readonly attachments = new Map<string, Attachment>();
+  readonly #dirs = new Map<string, string>();
+  readonly #log: Logger;
+  #endpoints: readonly EndpointAssignment[] = [];
+  #tasks: readonly (TaskNetworking & { readonly host: string })[] = [];
+
+  constructor(lab: Lab, log: Logger = silentLogger) {
+    this.lab = lab;
+    this.#log = log;
+  }
+
+  async open(): Promise<void> {
+    for (const host of this.lab.hosts) {
+      this.#dirs.set(host, await mkdtemp(join(tmpdir(), 'gantry-net-')));
+      await this.start(host);
+    }
+    await this.tell();
+  }
+
+  async close(): Promise<void> {
+    for (const network of this.networks.values()) await network.teardown();
+    for (const dir of this.#dirs.values()) await rm(dir, { recursive: true });
+  }
+
+  /** Begins the life of a host's network, or another one. */
+  async start(host: string): Promise<void> {
+    await this.networks.get(host)?.close();
+    const network = await createKernelNetwork({
+      ...pools,
+      stateDir: this.#dirs.get(host) ?? '',
+      guarded: [],
+      exec: this.lab.exec(host),
+      follow: this.lab.follow(host),
+      clock: systemClock,
+      log: this.#log,
+    });
+    this.networks.set(host, network);
+  }
+
+  /** Makes containers, by host and task; each answers on port 80 with its id. */
+  async run(tasks: readonly (TaskNetworking & { readonly host: string })[]): Promise<void> {
+    this.#tasks = [...this.#tasks, ...tasks];
+    await this.tell();
+    for (const { host, taskId } of tasks) {
+      const attachment = await this.network(host).attach(taskId, []);
+      this.attachments.set(taskId, attachment);
+      await this.lab.serve(attachment.netns, taskId, 80);
+    }
+  }
+
+  async stop(taskId: string): Promise<void> {
+    const task = this.#tasks.find((one) => one.taskId === taskId);
+    this.#tasks = this.#tasks.filter((one) => one !== task);
+    if (task) await this.network(task.host).detach(taskId);
+    this.attachments.delete(taskId);
+  }
+
+  /** Tells every host of the services, and waits until all have done what follows. */
+  async tell(endpoints = this.#endpoints): Promise<void> {
+    this.#endpoints = endpoints;
+    await Promise.all(this.lab.hosts.map((host) => this.network(host).configure(this.state(host))));
+  }
+
+  state(host: string): NetworkState {
+    const others = this.lab.hosts.filter((other) => other !== host);
+    return {
+      subnet: aPeer(numberOf(host), '').subnet,
+      address: this.lab.address(host),
+      peers: others.map((other) => aPeer(numberOf(other), this.lab.address(other))),
+      endpoints: this.#endpoints,
+      tasks: this.#tasks.filter((task) => task.host === host),
+    };
+  }
+
+  address(taskId: string): string {
+    return this.attachments.get(taskId)?.address ?? '';
+  }
+
+  /** One question from a container, a host, or `outside`. */
+  ask(from: string, ...words: readonly string[]): Promise<string> {
+    return this.lab.ask(this.attachments.get(from)?.netns ?? from, ...words);
+  }
+
+  network(host: string): Network {
+    const network = this.networks.get(host);
+    if (!network) throw new Error(`no host ${host}`);
+    return network;
+  }
+}
+
+function numberOf(host: string): number {
+  return Number(host.slice(1));
+}
