@@ -59,7 +59,7 @@ export async function benchCluster(hosts: number): Promise<BenchCluster> {
   };
 }
 
-function loadHello(controller: string): void {
+export function loadHello(controller: string): void {
   const dir = mkdtempSync(join(tmpdir(), 'gantry-bench-'));
   try {
     const archive = join(dir, 'hello.tar');
@@ -74,7 +74,7 @@ function loadHello(controller: string): void {
   }
 }
 
-function helloSpec(replicas: number): ServiceSpec {
+export function helloSpec(replicas: number): ServiceSpec {
   return {
     stack,
     name: 'hello',

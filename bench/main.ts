@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   update: () => import('./update.ts'),
   unpack: () => import('./unpack.ts'),
   schedule: () => import('./schedule.ts'),
+  scale: () => import('./scale.ts'),
 };
 
 const [name, ...rest] = process.argv.slice(2);

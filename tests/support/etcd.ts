@@ -32,6 +32,10 @@ export class TestEtcd {
     return etcd;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async up(): Promise<void> {
     this.#child = spawn('etcd', this.#argv, { stdio: 'ignore' });
     await waitForPort('127.0.0.1', this.#port, 15_000);

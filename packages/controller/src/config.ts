@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GantryError } from '@gantry/kit/errors';
+import { defaultSettings } from './reconcilers/reconciler.ts';
 
 export interface ControllerConfig {
   /** `HOST:PORT` to listen on. */
@@ -14,6 +15,8 @@ export interface ControllerConfig {
   readonly insecureRegistries: readonly string[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
+  /** Pool that nodes' subnets (a /24 each) are cut from; agents of real hosts know the default only. */
+  readonly nodePool: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -32,6 +35,9 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   const silenceMs = seconds(values.silence ?? '5s');
   if (silenceMs === undefined)
     problems.push(`--silence ${String(values.silence)}: write a duration of 1 s or more, e.g. 5s`);
+  const nodePool = values['node-pool'] ?? defaultSettings.nodePool;
+  if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(nodePool))
+    problems.push(`--node-pool ${nodePool}: write a range of addresses, e.g. 10.210.0.0/16`);
   const logLevel = levels.find((level) => level === (values['log-level'] ?? 'info'));
   if (!logLevel) problems.push(`--log-level ${String(values['log-level'])}: one of ${levels.join(', ')}`);
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
@@ -44,6 +50,7 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     stateDir: values['state-dir'] ?? '/var/lib/gantry/controller',
     insecureRegistries: values['insecure-registry'] ?? [],
     silenceMs: silenceMs ?? 5_000,
+    nodePool,
     logLevel: logLevel ?? 'info',
   };
 }
@@ -69,6 +76,7 @@ function parse(argv: readonly string[]) {
         'state-dir': { type: 'string' },
         'insecure-registry': { type: 'string', multiple: true },
         silence: { type: 'string' },
+        'node-pool': { type: 'string' },
         'log-level': { type: 'string' },
       },
     }).values;

@@ -54,6 +54,7 @@ export async function startController(
         leads: () => election.current() !== undefined,
         reconcilers,
         silenceMs: config.silenceMs,
+        nodePool: config.nodePool,
         agentNats: config.agentNats,
         version: controllerVersion,
         serve: (doors) => serve(config, doors, log),

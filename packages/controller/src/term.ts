@@ -41,6 +41,8 @@ export interface TermDeps {
   readonly reconcilers: readonly Reconciler[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
+  /** Pool of nodes' subnets; the default if absent. */
+  readonly nodePool?: string;
   /** What agents are told; empty: no telemetry. */
   readonly agentNats: string;
   readonly version: string;
@@ -55,12 +57,12 @@ export interface Term {
 
 /** What only a leader does: decide, speak to agents, serve users. */
 export async function startTerm(deps: TermDeps): Promise<Term> {
-  const { newId, silenceMs } = deps;
+  const { newId, silenceMs, nodePool = defaultSettings.nodePool } = deps;
   const base = { ...deps, maxWrites };
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();
-  const loop = startLoop({ ...base, settings: { ...defaultSettings, silenceMs } });
+  const loop = startLoop({ ...base, settings: { ...defaultSettings, silenceMs, nodePool } });
   const shut = await deps.serve({
     users: controlService({ ...base, relay }),
     agents: dispatcher.service(),

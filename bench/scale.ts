@@ -1,0 +1,253 @@
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { ControlClient, type ServiceView, type TaskView } from '@gantry/proto/gen/gantry/v1/control';
+import * as fromModel from '@gantry/proto/from-model';
+import { waitForPort } from '../packages/cli/src/local/wait.ts';
+import { freePort, TestEtcd } from '../tests/support/etcd.ts';
+import { root } from '../tests/support/imports.ts';
+import { helloSpec, loadHello } from './cluster.ts';
+import { footprint, type Footprint } from './footprint.ts';
+import type { BenchResult, Figure } from './report.ts';
+
+/** `npm run bench -- scale [--nodes 1000] [--tasks 30000] [--services 300] [--lose 0.05]` */
+interface Size {
+  readonly nodes: number;
+  readonly tasks: number;
+  readonly services: number;
+  readonly loseShare: number;
+}
+
+const stackSize = 50;
+const limitMs = 170_000;
+
+export async function run(): Promise<BenchResult> {
+  const size: Size = {
+    nodes: option('nodes', 1_000),
+    tasks: option('tasks', 30_000),
+    services: option('services', 300),
+    loseShare: option('lose', 0.05),
+  };
+  const plane = await startPlane(size);
+  try {
+    return await measure(plane, size);
+  } finally {
+    await plane.stop();
+  }
+}
+
+interface Plane {
+  readonly client: ControlClient;
+  readonly hollow: ChildProcess;
+  readonly processes: Readonly<Record<string, number>>;
+  readonly etcd: TestEtcd;
+  stop(): Promise<void>;
+}
+
+async function startPlane({ nodes }: Size): Promise<Plane> {
+  const etcd = await TestEtcd.start();
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const dir = mkdtempSync(join(tmpdir(), 'gantry-scale-'));
+  const profile =
+    process.env['CPU_PROF'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['CPU_PROF']}`];
+  const argv = [
+    'controller',
+    '--listen',
+    address,
+    '--etcd',
+    etcd.url,
+    '--state-dir',
+    dir,
+    '--log-level',
+    'error',
+  ];
+  const controller = spawn(
+    process.execPath,
+    [...profile, join(root, 'bin/gantry'), ...argv, '--node-pool', '10.128.0.0/9'],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  await waitForPort('127.0.0.1', port, 20_000);
+  loadHello(address);
+  const hollow = fork(join(root, 'bench/hollow.ts'), [address, String(nodes)], {
+    execArgv: [...profile, '--import', 'tsx'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    hollow.once('message', () => resolve()).once('exit', () => reject(new Error('the hollow nodes ended')));
+  });
+  return {
+    client: new ControlClient(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': 256 << 20,
+    }),
+    hollow,
+    etcd,
+    processes: { controller: controller.pid ?? 0, etcd: etcd.pid ?? 0, 'hollow nodes': hollow.pid ?? 0 },
+    stop: async () => {
+      await Promise.all([end(hollow), end(controller)]);
+      await etcd.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function measure(plane: Plane, size: Size): Promise<BenchResult> {
+  const figures: Figure[] = [];
+  const note = (what: string, value: number, unit: string, target = ''): void => {
+    figures.push({ what, ours: [value], target, unit });
+    process.stderr.write(`${what}: ${value.toFixed(value < 10 ? 2 : 0)} ${unit}\n`);
+  };
+  await until(async () => (await nodesReady(plane.client)) === size.nodes, 'the nodes are not ready');
+  await quiet(plane);
+  const before = usageOf(plane);
+  const writesBefore = await etcdFigures(plane.etcd);
+
+  const began = performance.now();
+  await apply(plane.client, size, size.tasks);
+  const target = size.tasks;
+  await until(async () => (await runningOf(plane.client)) >= target, 'the tasks do not all run');
+  const seconds = (performance.now() - began) / 1_000;
+  note('apply → all reported running', seconds * 1_000, 'ms');
+  note('rate', size.tasks / seconds, 'tasks/s', '1,500 then 3,000');
+  const latencies = (await tasksOf(plane.client)).map(
+    ({ createdAt, status }) => (status?.at ?? 0) - createdAt,
+  );
+  latencies.sort((a, b) => a - b);
+  note('create → running, p50', latencies[latencies.length >> 1] ?? 0, 'ms');
+  note('create → running, p99', latencies[Math.floor(latencies.length * 0.99)] ?? 0, 'ms');
+  const after = usageOf(plane);
+  for (const [name, used] of Object.entries(after)) {
+    const cpu = used.cpuSeconds - (before[name]?.cpuSeconds ?? 0);
+    note(`${name}: cpu a task`, (cpu / size.tasks) * 1e6, 'µs');
+    note(`${name}: RSS`, used.rssBytes / 2 ** 20, 'MiB', name === 'controller' ? '300' : '');
+  }
+  const writes = await etcdFigures(plane.etcd);
+  note('etcd: puts a task', (writes.puts - writesBefore.puts) / size.tasks, 'puts', '4');
+  note('etcd: transactions a task', (writes.txns - writesBefore.txns) / size.tasks, 'txns');
+  note('etcd: database', writes.bytes / 2 ** 20, 'MiB', '100');
+
+  await quiet(plane);
+  const [idleFrom, steadySeconds] = [usageOf(plane), 10];
+  await pause(steadySeconds * 1_000);
+  for (const [name, used] of Object.entries(usageOf(plane)))
+    note(
+      `steady, ${name}: cpu`,
+      ((used.cpuSeconds - (idleFrom[name]?.cpuSeconds ?? 0)) / steadySeconds) * 100,
+      '% of a core',
+    );
+
+  const lost = Math.round(size.nodes * size.loseShare);
+  if (lost > 0) {
+    const at = performance.now();
+    plane.hollow.send({ lose: lost });
+    await until(
+      async () => (await nodesReady(plane.client)) === size.nodes - lost,
+      'lost nodes are not noticed',
+    );
+    await until(
+      async () => (await runningOf(plane.client)) >= target,
+      'tasks of lost nodes are not replaced',
+    );
+    note(`${lost} nodes lost → all running elsewhere`, performance.now() - at, 'ms');
+  }
+  const down = performance.now();
+  await apply(plane.client, size, 0);
+  await until(async () => (await tasksOf(plane.client)).length === 0, 'the tasks do not end');
+  note('scale to zero', performance.now() - down, 'ms');
+  return {
+    setup: `${size.nodes} hollow nodes, ${size.tasks} tasks of ${size.services} services; one controller, etcd and all nodes on this host`,
+    figures,
+  };
+}
+
+/** Services in stacks of fifty: what a file may hold. */
+async function apply(client: ControlClient, { services }: Size, tasks: number): Promise<void> {
+  for (let from = 0; from < services; from += stackSize) {
+    const stack = `scale-${from / stackSize}`;
+    const some = Array.from({ length: Math.min(stackSize, services - from) }, (_, index) => {
+      const replicas =
+        Math.floor((tasks * (from + index + 1)) / services) - Math.floor((tasks * (from + index)) / services);
+      return fromModel.serviceSpec({ ...helloSpec(replicas), stack, name: `s${from + index}` });
+    });
+    await call((done) => client.apply({ stack, services: some, prune: true }, done));
+  }
+}
+
+async function runningOf(client: ControlClient): Promise<number> {
+  const { services } = await call((done: Done<{ services: ServiceView[] }>) => client.listServices({}, done));
+  return services.reduce((sum, { running }) => sum + running, 0);
+}
+
+async function tasksOf(client: ControlClient): Promise<readonly TaskView[]> {
+  const { tasks } = await call((done: Done<{ tasks: TaskView[] }>) =>
+    client.listTasks({ names: [], all: false }, done),
+  );
+  return tasks;
+}
+
+async function nodesReady(client: ControlClient): Promise<number> {
+  const { nodes } = await call((done: Done<{ nodes: { state: string; subnet: string }[] }>) =>
+    client.listNodes({}, done),
+  );
+  return nodes.filter(({ state, subnet }) => state === 'ready' && subnet !== '').length;
+}
+
+type Done<T> = (error: Error | null, value: T) => void;
+
+function call<T>(start: (done: Done<T>) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value))));
+}
+
+function usageOf({ processes }: Plane): Readonly<Record<string, Footprint>> {
+  return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, footprint(pid)]));
+}
+
+/** Waits until the controller has nothing to do. */
+async function quiet(plane: Plane): Promise<void> {
+  for (let looks = 0; looks < 60; looks++) {
+    const before = usageOf(plane);
+    await pause(1_000);
+    const after = usageOf(plane);
+    const used = Object.keys(after).reduce(
+      (sum, name) => sum + (after[name]?.cpuSeconds ?? 0) - (before[name]?.cpuSeconds ?? 0),
+      0,
+    );
+    if (used < 0.8) return;
+  }
+}
+
+async function etcdFigures(etcd: TestEtcd): Promise<{ puts: number; txns: number; bytes: number }> {
+  const text = await (await fetch(`${etcd.url}/metrics`)).text();
+  const value = (name: string): number =>
+    Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return {
+    puts: value('etcd_debugging_mvcc_put_total'),
+    txns: value('etcd_debugging_mvcc_txn_total'),
+    bytes: value('etcd_mvcc_db_total_size_in_bytes'),
+  };
+}
+
+async function until(check: () => Promise<boolean>, otherwise: string): Promise<void> {
+  for (const end = performance.now() + limitMs; !(await check());) {
+    if (performance.now() > end) throw new Error(otherwise);
+    await pause(200);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return Promise.resolve();
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  return ended.then(() => clearTimeout(late));
+}
+
+function option(name: string, otherwise: number): number {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? otherwise : Number(process.argv[at + 1]);
+}
