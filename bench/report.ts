@@ -6,6 +6,7 @@ export interface Figure {
   readonly ours: readonly number[];
   /** Absent where there is only a target. */
   readonly peer?: { readonly name: string; readonly values: readonly number[] };
+  /** Empty where there is none: the figure is told, not judged. */
   readonly target: string;
   /** Of the values; ms if absent. */
   readonly unit?: string;
@@ -20,7 +21,7 @@ export interface BenchResult {
 export function report(result: BenchResult): string {
   const lines = [result.setup, ''];
   for (const { what, ours, peer, target, unit } of result.figures) {
-    lines.push(`${what}: ${words(ours, unit)}   (target ${target})`);
+    lines.push(`${what}: ${words(ours, unit)}${target === '' ? '' : `   (target ${target})`}`);
     if (!peer) continue;
     const ratio = spread(ours).median / spread(peer.values).median;
     lines.push(`    ${peer.name}: ${words(peer.values, unit)}   ratio ${ratio.toFixed(2)}`);
@@ -31,6 +32,7 @@ export function report(result: BenchResult): string {
 function words(values: readonly number[], unit?: string): string {
   const { min, median, max } = spread(values);
   const word = (value: number): string => (unit === undefined ? ms(value) : `${short(value)} ${unit}`);
+  if (values.length === 1) return word(median);
   return `median ${word(median)}, min ${word(min)}, max ${word(max)}, n=${values.length}`;
 }
 
