@@ -1,6 +1,7 @@
 import type * as model from '@gantry/model/assignment';
 import type { NodeDescription } from '@gantry/model/node';
 import type { ContainerSpec, PortSpec, ResolvedImage, ServiceSpec } from '@gantry/model/service';
+import type { RegistryCredential } from '@gantry/model/registry';
 import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
@@ -91,4 +92,8 @@ export function endpoint(value: model.EndpointAssignment): agent.Endpoint {
     idle: [...value.idle],
     networking: networkingFromModel(value.networking),
   };
+}
+
+export function registryCredential(value: RegistryCredential): wire.RegistryCredential {
+  return { ...value };
 }

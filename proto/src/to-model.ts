@@ -8,6 +8,7 @@ import type {
   RestartPolicy,
   ServiceSpec,
 } from '@gantry/model/service';
+import type { RegistryCredential } from '@gantry/model/registry';
 import { taskStates, type TaskStatus } from '@gantry/model/task';
 import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
@@ -46,6 +47,10 @@ export function container(value: wire.Container): ContainerSpec {
       stopSignal: value.stopSignal,
       tty: value.tty,
       stdinOpen: value.stdinOpen,
+      pullPolicy:
+        value.pullPolicy === undefined
+          ? undefined
+          : word('container.pull_policy', value.pullPolicy, ['always', 'missing', 'never']),
       isolation: value.isolation && parts.isolation(value.isolation),
       tuning: value.tuning && parts.tuning(value.tuning),
       naming: value.naming && parts.naming(value.naming),
@@ -107,6 +112,11 @@ export function image(value: wire.Image): ResolvedImage {
     digest: value.digest,
     source: word('image.source', value.source, ['loaded', 'registry']),
   };
+}
+
+export function registryCredential(value: wire.RegistryCredential): RegistryCredential {
+  const { registry, username, password } = value;
+  return { registry, username, password, ...defined({ identityToken: value.identityToken }) };
 }
 
 export function taskStatus(value: wire.TaskStatus): TaskStatus {

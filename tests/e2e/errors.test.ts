@@ -57,7 +57,7 @@ test('an image that does not exist is refused at its line, before anything is wr
   const { code, stderr, file } = await apply(
     'services:\n  good:\n    image: hello:1\n  bad:\n    image: 127.0.0.1:1/absent:1\n',
   );
-  expect(code).toBe(5);
+  expect(code).toBe(3);
   expect(stderr).toContain(`${file}:5:12: image 127.0.0.1:1/absent:1 is not loaded`);
   expect(stderr).toContain('gantry image load FILE');
   await nothingChanged();

@@ -97,6 +97,24 @@ describe('the hello example', () => {
     expect(usage.every((node) => node.tasks.every((task) => task.memoryBytes > 0))).toBe(true);
   });
 
+  test('an image is kept while a service uses it, and can be removed afterwards', async () => {
+    await cluster.ok('apply', '-f', compose);
+    const inspected = JSON.parse(await cluster.ok('image', 'inspect', 'hello:1', '-o', 'json')) as {
+      usedBy: string[];
+      layers: unknown[];
+    };
+    expect(inspected).toMatchObject({ usedBy: ['hello/hello'], layers: [expect.anything()] });
+    const refused = await cluster.gantry('image', 'rm', 'hello:1');
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain('image hello:1 is used by hello/hello');
+    await cluster.ok('rm', 'hello');
+    const pruned = JSON.parse(await cluster.ok('image', 'prune', '--all', '--dry-run', '-o', 'json')) as {
+      name: string;
+    }[];
+    expect(pruned.map(({ name }) => name)).toEqual([expect.stringContaining('hello:1')]);
+    expect(await cluster.ok('image', 'ls', '-q')).toContain('hello:1');
+  });
+
   test('rm leaves nothing of the service', async () => {
     await cluster.ok('apply', '-f', compose);
     await cluster.ok('rm', 'hello');

@@ -17,6 +17,7 @@ import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
 import type { AgentConfig } from './config.ts';
 import { startNames } from './dns/start-names.ts';
 import { withNames } from './dns/with-names.ts';
+import { Collector } from './images/collector.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
@@ -73,6 +74,8 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     exec,
     log,
     fetchBlob: blobs.fetch,
+    credential: blobs.credential,
+    clock: systemClock,
     insecureRegistries: config.insecureRegistries,
     arch: description.arch,
   });
@@ -131,9 +134,12 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
       publisher.use(session.natsUrl);
     },
   });
+  const collector = new Collector({ ...base, images, kept: blobs.kept });
+  collector.start();
   log.info('agent started', { nodeId, address: description.address });
   return {
     close: async () => {
+      collector.close();
       await Promise.all([node.close(), publisher.close()]);
       logs.close();
       diskWatch.close();

@@ -10,6 +10,7 @@ import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
 import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
 import type { ControllerConfig } from './config.ts';
 import { Election } from './election/election.ts';
+import { openCredentials } from './images/credentials.ts';
 import { openImageStore } from './images/image-store.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
@@ -38,6 +39,7 @@ export async function startController(
     clock: systemClock,
     insecureRegistries: config.insecureRegistries,
   });
+  const credentials = await openCredentials(join(config.stateDir, 'images', 'credentials.json'));
   const usage = new UsageBoard(systemClock, log);
   if (config.nats !== undefined) usage.start(config.nats);
 
@@ -49,6 +51,7 @@ export async function startController(
         ...base,
         store,
         images,
+        credentials,
         usage,
         newId,
         leads: () => election.current() !== undefined,

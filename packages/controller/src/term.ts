@@ -6,6 +6,7 @@ import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
 import { controlService } from './api/control.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { Election } from './election/election.ts';
+import type { CredentialStore } from './images/credentials.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { startLoop } from './loop.ts';
 import { allocate } from './reconcilers/allocate.ts';
@@ -32,6 +33,7 @@ export interface TermDeps {
   readonly store: Store;
   readonly images: ImageStore;
   readonly usage: Pick<UsageBoard, 'current'>;
+  readonly credentials: CredentialStore;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;

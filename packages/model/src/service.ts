@@ -37,6 +37,8 @@ export interface ContainerSpec {
   readonly image: string;
   /** Replaces the image's ENTRYPOINT when present. */
   readonly entrypoint?: readonly string[];
+  /** When the registry is asked what the image is, at each apply: `always` (default), `missing` here, `never`. */
+  readonly pullPolicy?: 'always' | 'missing' | 'never';
   /** Replaces the image's CMD when present. */
   readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { changesInPlace } from './limits.ts';
 import { same } from './same.ts';
 import { defaultPlacement, hardPart, type HardPlacement } from './placement.ts';
-import type { ResolvedImage, Revision, ServiceSpec } from './service.ts';
+import type { ContainerSpec, ResolvedImage, Revision, ServiceSpec } from './service.ts';
 
 /**
  * True if what a task of the old revision runs differs from what the spec asks for now: then tasks are replaced. Labels of
@@ -15,7 +15,8 @@ export function needsNewRevision(
 ): boolean {
   if (!old || old.image.digest !== image.digest) return true;
   // The name of the image is of no account: its digest is.
-  const [before, after] = [old.container, { ...spec.container, image: old.container.image }];
+  const [before, after] = [old.container, spec.container].map(withoutSource);
+  if (!before || !after) return true;
   return (
     !changesInPlace(before, after) ||
     !same(hostPorts(old.ports), hostPorts(spec.ports)) ||
@@ -25,6 +26,10 @@ export function needsNewRevision(
 }
 
 const nowhereElse: HardPlacement = hardPart(defaultPlacement);
+/** When the image was looked up makes no other container. */
+function withoutSource({ pullPolicy: _policy, ...container }: ContainerSpec): ContainerSpec {
+  return { ...container, image: '' };
+}
 
 /** Ingress ports belong to the service; only ports of mode `host` are a task's own. */
 function hostPorts(ports: ServiceSpec['ports']): ServiceSpec['ports'] {

@@ -133,7 +133,7 @@ export class SimCluster {
     specs: readonly ServiceSpec[],
     onError: (error: unknown) => void = () => undefined,
   ): void {
-    const request = { stack, services: specs.map(fromModel.serviceSpec), prune: false };
+    const request = { stack, services: specs.map(fromModel.serviceSpec), prune: false, credentials: [] };
     this.#ask(({ users }) =>
       (users.apply as unknown as UserCall)({ request }, (error) => error !== null && onError(error)),
     );

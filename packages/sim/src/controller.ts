@@ -1,3 +1,4 @@
+import { memoryCredentials } from '@gantry/controller/images/credentials';
 import type { ImageStore } from '@gantry/controller/images/image-store';
 import { Election } from '@gantry/controller/election/election';
 import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
@@ -106,6 +107,7 @@ export class SimController {
         newId: process.newId,
         leads: () => without.includes('lease at the doors') || election.current() !== undefined,
         images,
+        credentials: memoryCredentials(),
         usage: noUsage,
         agentNats: '',
         version: 'simulated',
@@ -149,6 +151,9 @@ const images: ImageStore = {
     }),
   load: () => Promise.reject(new GantryError('invalid', 'the simulator loads no images')),
   list: () => [],
+  inspect: () => Promise.reject(new GantryError('not_found', 'the simulator has no layers')),
+  remove: () => Promise.reject(new GantryError('not_found', 'the simulator has no layers')),
+  prune: () => Promise.resolve({ images: [], freedBytes: 0 }),
   readBlob: () => Promise.reject(new GantryError('not_found', 'the simulator has no layers')),
 };
 

@@ -15,6 +15,15 @@ export interface ImageConfig {
   readonly health?: HealthSpec;
 }
 
+/** How far an image is: bytes while it is being pulled, layers while they are unpacked. */
+export interface PullProgress {
+  readonly doing: 'pulling' | 'unpacking';
+  readonly done: number;
+  readonly total: number;
+}
+
+export type OnProgress = (progress: PullProgress) => void;
+
 /** A mounted root file system. */
 export interface Rootfs {
   readonly path: string;
@@ -29,7 +38,7 @@ export interface Images {
    * Makes the image present and unpacked; callers that ask for the same share one pull. Throws GantryErrors
    * (`image_not_found`, `image_refused`, `unreachable` …) with words for `ps`.
    */
-  ensure(image: ResolvedImage, signal: AbortSignal): Promise<ImageConfig>;
+  ensure(image: ResolvedImage, signal: AbortSignal, onProgress?: OnProgress): Promise<ImageConfig>;
   /** Mounts a writable root for the container; idempotent. The image must be present. */
   mount(containerId: string, image: ResolvedImage): Promise<Rootfs>;
   /** Unmounts and deletes the container's own layer; idempotent. */

@@ -6,7 +6,8 @@ import { imageHealth } from './image-health.ts';
 /** An image's parts (OCI image-spec manifest, Docker schema 2). */
 export interface Manifest {
   readonly config: string;
-  readonly layers: readonly { readonly digest: string; readonly mediaType: string; readonly size: number }[];
+  readonly configSize: number;
+  readonly layers: readonly { readonly digest: string; readonly size: number }[];
 }
 
 export interface ParsedConfig {
@@ -34,9 +35,10 @@ export function parseManifest(bytes: Buffer): Manifest | readonly PlatformEntry[
   if (!Array.isArray(layers) || !isRecord(config)) refuse('its manifest has no layers or no config');
   return {
     config: digest(config),
+    configSize: size(config),
     layers: layers.map((layer) => {
       if (!isRecord(layer)) return refuse('a layer is not described');
-      return { digest: digest(layer), mediaType: text(layer['mediaType']), size: Number(layer['size']) };
+      return { digest: digest(layer), size: size(layer) };
     }),
   };
 }
@@ -95,6 +97,13 @@ function digest(descriptor: Record<string, unknown>): string {
   const value = text(descriptor['digest']);
   hexOf(value);
   return value;
+}
+
+/** Bytes; an image whose parts say no size, or none that one host could hold, is refused. */
+function size(descriptor: Record<string, unknown>): number {
+  const value = descriptor['size'];
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  return refuse('a part of it has no size');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

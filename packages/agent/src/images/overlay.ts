@@ -52,10 +52,23 @@ export class Overlay {
     await rm(dir, { recursive: true, force: true });
   }
 
+  /** Names of the layers that are mounted below some container. */
+  async layersInUse(): Promise<ReadonlySet<string>> {
+    const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+    const ours = mounts.filter((line) => line.includes(` ${this.#deps.rootfsDir}/`));
+    return new Set(
+      ours.flatMap((line) => (/[ ,]lowerdir=([^, ]*)/.exec(line)?.[1] ?? '').split(':')).map(lastName),
+    );
+  }
+
   /** Containers that have a root, mounted or not. */
   async list(): Promise<readonly string[]> {
     return readdir(this.#deps.rootfsDir).catch(() => []);
   }
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 async function isMounted(path: string): Promise<boolean> {

@@ -35,21 +35,30 @@ export function layerName(diffId: string): string {
 /** Ends the names of layers that are being unpacked, or never were to the end. */
 export const unfinished = '.tmp';
 
-/** Unpacks a layer once; whole or not at all. Throws `image_refused` for bytes that are not what they should be. */
-export async function unpackLayer(deps: UnpackDeps, layer: Layer, signal: AbortSignal): Promise<void> {
+/** True if a layer of this diff id was unpacked, whole. */
+export function isUnpacked({ dir }: Pick<UnpackDeps, 'dir'>, diffId: string): Promise<boolean> {
+  return exists(join(dir, layerName(diffId)));
+}
+
+/**
+ * Unpacks a layer once; whole or not at all. Answers with the bytes of its archive, 0 if it was there. Throws
+ * `image_refused` for bytes that are not what they should be.
+ */
+export async function unpackLayer(deps: UnpackDeps, layer: Layer, signal: AbortSignal): Promise<number> {
   const target = join(deps.dir, layerName(layer.diffId));
-  if (await exists(target)) return;
+  if (await exists(target)) return 0;
   const root = `${target}.${process.pid}.${Math.round(performance.now())}${unfinished}`;
   const unpacked = join(root, 'layer');
   try {
     await mkdir(unpacked, { recursive: true, mode: 0o755 });
     await deps.jail.furnish(root);
-    const found = await extract(deps, root, layer, signal);
-    if (found !== layer.diffId) refuse(`a layer unpacks to ${found} instead of ${layer.diffId}`);
+    const { digest, bytes } = await extract(deps, root, layer, signal);
+    if (digest !== layer.diffId) refuse(`a layer unpacks to ${digest} instead of ${layer.diffId}`);
     await checkDirectories(unpacked);
     await rename(unpacked, target).catch(async (error: unknown) => {
       if (!(await exists(target))) throw error; // else another was quicker
     });
+    return bytes;
   } catch (error) {
     throw isDiskFull(error) ? diskFull() : error;
   } finally {
@@ -57,8 +66,14 @@ export async function unpackLayer(deps: UnpackDeps, layer: Layer, signal: AbortS
   }
 }
 
-/** Streams the layer through filter and tar; answers with the digest of the uncompressed archive. */
-async function extract(deps: UnpackDeps, root: string, layer: Layer, signal: AbortSignal): Promise<string> {
+/** The uncompressed archive. */
+interface Unpacked {
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+/** Streams the layer through filter and tar. */
+async function extract(deps: UnpackDeps, root: string, layer: Layer, signal: AbortSignal): Promise<Unpacked> {
   const limits = deps.limits ?? defaultLimits;
   const plain = await openPlain(deps.jail, root, layer.path);
   const tar = deps.jail.run(root, tarArgv, 'pipe', 'ignore');
@@ -69,10 +84,10 @@ async function extract(deps: UnpackDeps, root: string, layer: Layer, signal: Abo
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
-    const digest = await feed(plain, tar, limits);
+    const unpacked = await feed(plain, tar, limits);
     const said = await tar.ended;
     if (said !== '') throw tarFailed(said);
-    return digest;
+    return unpacked;
   } catch (error) {
     stop();
     if (signal.aborted) throw new GantryError('cancelled', 'the layer is no longer wanted');
@@ -97,7 +112,7 @@ const tarArgv = [
 
 class TarEnded extends Error {}
 
-async function feed(plain: Plain, tar: Jailed, limits: LayerLimits): Promise<string> {
+async function feed(plain: Plain, tar: Jailed, limits: LayerLimits): Promise<Unpacked> {
   if (!tar.stdin) throw new TarEnded();
   const filter = new LayerFilter(limits);
   const hash = createHash('sha256');
@@ -112,7 +127,7 @@ async function feed(plain: Plain, tar: Jailed, limits: LayerLimits): Promise<str
   await plain.finished();
   await write(tar.stdin, filter.end());
   tar.stdin.end();
-  return `sha256:${hash.digest('hex')}`;
+  return { digest: `sha256:${hash.digest('hex')}`, bytes };
 }
 
 /** One system call for many small pieces; resolves when there is room for more. */

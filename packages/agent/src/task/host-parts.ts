@@ -1,7 +1,8 @@
 import { GantryError } from '@gantry/kit/errors';
 import { allSettled } from '@gantry/kit/settled';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import type { ImageConfig, Images, Rootfs, UserLookup } from '../images/images.ts';
+import type { ResolvedImage } from '@gantry/model/service';
+import type { ImageConfig, Images, OnProgress, Rootfs, UserLookup } from '../images/images.ts';
 import type { Attachment, Network } from '../network/network.ts';
 import type { ContainerPlan } from '../runtime/runtime.ts';
 import type { Volumes } from '../volumes/volumes.ts';
@@ -41,16 +42,20 @@ export function checkPolicy({ policy }: HostParts, { container }: TaskAssignment
   }
 }
 
-/** Pulls the image, mounts the root, attaches the network; undefined if it is not wanted any more. */
-export async function prepare(
-  deps: HostParts,
-  task: TaskAssignment,
+/** Makes the image present; not on a disk under pressure. `tell` hears now and then how far a long pull is. */
+export async function getImage(
+  { images, pressure }: HostParts,
+  image: ResolvedImage,
   signal: AbortSignal,
-): Promise<Prepared | undefined> {
-  const pressure = deps.pressure?.();
-  if (pressure !== undefined) throw new GantryError('exhausted', `DiskPressure: ${pressure}`);
-  const image = await deps.images.ensure(task.image, signal);
-  if (signal.aborted) return undefined;
+  tell: OnProgress,
+): Promise<ImageConfig> {
+  const why = pressure?.();
+  if (why !== undefined) throw new GantryError('exhausted', `DiskPressure: ${why}`);
+  return images.ensure(image, signal, tell);
+}
+
+/** Mounts the root and attaches the network; the image is here. */
+export async function prepare(deps: HostParts, task: TaskAssignment, image: ImageConfig): Promise<Prepared> {
   const [rootfs, attachment] = await allSettled<[Rootfs, Attachment]>([
     deps.images.mount(task.taskId, task.image),
     deps.network.attach(task.taskId, task.hostPorts),

@@ -3,14 +3,23 @@ import type { Failpoint } from '@gantry/kit/failpoint';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
 import { isTerminal } from '@gantry/model/task';
+import type { OnProgress } from '../images/images.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { planLimits } from './container-plan.ts';
 import { drain } from './drain.ts';
 import { endOf } from './end-reason.ts';
-import { checkPolicy, makePlan, prepare as prepareHost, takeDown, type HostParts } from './host-parts.ts';
+import {
+  checkPolicy,
+  getImage,
+  makePlan,
+  prepare as prepareHost,
+  takeDown,
+  type HostParts,
+} from './host-parts.ts';
 import type { TaskLife } from './life.ts';
 import type { Situation, Step } from './next-step.ts';
+import { pullWords } from './pull-words.ts';
 import type { StartFacts } from './record.ts';
 
 export interface StepDeps extends HostParts {
@@ -72,13 +81,23 @@ async function prepare(
   checkPolicy(deps, assignment);
   life.tell({ state: 'preparing', reason: `getting image ${assignment.image.ref}` });
   deps.failpoint('prepare');
+  // Outside the slots: a slow registry keeps no other task of this host waiting.
+  const image = await getImage(deps, assignment.image, signal, pullTeller(deps, life, signal));
   await deps.slot(async () => {
-    const prepared = await prepareHost(deps, assignment, signal);
-    if (!prepared) return;
-    life.prepared = prepared;
+    if (signal.aborted) return;
+    life.prepared = await prepareHost(deps, assignment, image);
     deps.failpoint('mounted');
     await run(deps, life, desired);
   });
+}
+
+/** Tells how far a long pull is, as long as it is waited for. */
+function pullTeller({ monotonic }: StepDeps, life: TaskLife, signal: AbortSignal): OnProgress {
+  const words = pullWords(life.record.assignment.image.ref, monotonic());
+  return (progress) => {
+    const reason = words(progress, monotonic());
+    if (reason !== undefined && !signal.aborted) life.tell({ state: 'preparing', reason });
+  };
 }
 
 async function run(deps: StepDeps, life: TaskLife, desired: () => Situation['desired']): Promise<void> {

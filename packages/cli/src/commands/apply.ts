@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
+import { exec } from '@gantry/kit/exec';
 import { qualifiedName } from '@gantry/model/ids';
 import * as fromModel from '@gantry/proto/from-model';
 import { CallError } from '../client.ts';
@@ -10,6 +11,7 @@ import { showProblems } from '../compose/problems.ts';
 import { readCompose, type ComposeResult } from '../compose/read.ts';
 import { withContext, type Context } from '../context.ts';
 import type { Io } from '../io.ts';
+import { credentialsFor } from '../registry/credentials.ts';
 import type { GlobalOptions } from '../options.ts';
 import { asData } from '../output/output.ts';
 import { goalOf } from '../rollout/goal.ts';
@@ -46,10 +48,12 @@ export async function configCommand(io: Io, options: ApplyOptions): Promise<numb
   return 0;
 }
 
-async function send({ client }: Context, options: ApplyOptions, source: string, compose: ComposeResult) {
+async function send({ client, io }: Context, options: ApplyOptions, source: string, compose: ComposeResult) {
   const services = compose.services.map(fromModel.serviceSpec);
+  const images = compose.services.map(({ container }) => container.image);
+  const credentials = await credentialsFor(images, { exec, env: io.env });
   try {
-    const request = { stack: compose.stack, services, prune: options.prune ?? true };
+    const request = { stack: compose.stack, services, prune: options.prune ?? true, credentials };
     return (await client.call(client.control.apply.bind(client.control), request)).services;
   } catch (error) {
     if (!(error instanceof CallError) || error.path === undefined) throw error;

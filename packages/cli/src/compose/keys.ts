@@ -88,7 +88,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['privileged', honoured],
   ['profiles', later],
   ['provider', later],
-  ['pull_policy', refused('leave it out; an image is pulled where its bytes are missing')],
+  ['pull_policy', honoured],
   ['pull_refresh_after', refused('leave it out; an image is pulled where its bytes are missing')],
   ['read_only', honoured],
   ['restart', honoured],

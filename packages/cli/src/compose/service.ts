@@ -13,6 +13,7 @@ import type { DeclaredNetworks } from './networks.ts';
 import { readHealth } from './health.ts';
 import { readLogging } from './logging.ts';
 import { readPlacement } from './placement.ts';
+import { readPullPolicy } from './pull-policy.ts';
 import { readPorts } from './ports.ts';
 import { readResources } from './resources.ts';
 import { readRestart } from './restart.ts';
@@ -121,6 +122,7 @@ function readContainer(
       tuning: readTuning(doc, node),
       naming: readNaming(doc, node),
       volumes: some(mounts),
+      pullPolicy: readPullPolicy(doc, get('pull_policy')),
     }),
     image: image ?? '',
     env: readEnvironment(doc, node, input),

@@ -89,8 +89,14 @@ export const nodeShape: Shape<NodeView> = {
 
 export function imageShape(now: number): Shape<ImageView> {
   return {
-    header: ['IMAGE', 'SIZE', 'LOADED', 'DIGEST'],
-    row: (image) => [image.ref, bytes(image.sizeBytes), age(image.loadedAt, now), image.digest.slice(0, 19)],
+    header: ['IMAGE', 'SIZE', 'LOADED', 'DIGEST', 'USED BY'],
+    row: (image) => [
+      image.ref,
+      bytes(image.sizeBytes),
+      age(image.loadedAt, now),
+      image.digest.slice(0, 19),
+      image.usedBy.join(', '),
+    ],
     name: (image) => image.ref,
     empty: 'no images are loaded; `gantry image load FILE` loads one',
   };

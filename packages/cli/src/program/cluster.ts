@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ImagePruneOptions } from '../commands/images.ts';
 import type { ContextAddOptions } from '../commands/contexts.ts';
 import type { DoctorOptions } from '../doctor/doctor-command.ts';
 import type { DevOptions } from '../local/dev-command.ts';
@@ -33,6 +34,24 @@ function addImage(cli: Cli, program: Command): void {
   );
   runs(cli, declare(image, 'ls', 'loaded images'), async (options: GlobalOptions) =>
     (await import('../commands/images.ts')).imageLsCommand(cli.io, options),
+  );
+  runs(
+    cli,
+    declare(image, 'inspect <name>', 'its layers, who uses it, its own config'),
+    async (options: GlobalOptions, name: string) =>
+      (await import('../commands/images.ts')).imageInspectCommand(cli.io, options, name),
+  );
+  runs(
+    cli,
+    declare(image, 'rm <names...>', 'remove images that nothing uses'),
+    async (options: GlobalOptions, names: string[]) =>
+      (await import('../commands/images.ts')).imageRmCommand(cli.io, options, names),
+  );
+  const prune = declare(image, 'prune', 'remove images that lost their name to a newer one')
+    .option('-a, --all', 'also named ones that no service uses or may go back to')
+    .option('--dry-run', 'only say which');
+  runs(cli, prune, async (options: ImagePruneOptions) =>
+    (await import('../commands/images.ts')).imagePruneCommand(cli.io, options),
   );
 }
 

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
 import { stackProblems } from '@gantry/model/dependency';
 import { idFromBytes } from '@gantry/model/ids';
+import type { RegistryCredential } from '@gantry/model/registry';
 import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
 import { problemsOf } from '@gantry/model/validate';
 import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
+import type { CredentialStore } from '../images/credentials.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { View, Write } from '../store/store.ts';
 import { FieldError } from './errors.ts';
+import { resolvingOf } from './images.ts';
 import { checkNetworks } from './networks.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 import { existingRevision, newRevision, nextNumber } from './revisions.ts';
@@ -16,6 +19,7 @@ import { Writer, type Step, type WriterDeps } from './writer.ts';
 
 export interface ApplyDeps extends WriterDeps {
   readonly images: Pick<ImageStore, 'resolve'>;
+  readonly credentials: CredentialStore;
   readonly newId: () => string;
 }
 
@@ -34,10 +38,14 @@ export class Apply {
     stack: string,
     specs: readonly ServiceSpec[],
     prune: boolean,
+    credentials: readonly RegistryCredential[] = [],
   ): Promise<readonly AppliedService[]> {
     check(stack, specs);
-    checkDependencies(this.#deps.store.view(), stack, specs, prune);
-    const images = await this.#resolveAll(specs);
+    const view = this.#deps.store.view();
+    checkDependencies(view, stack, specs, prune);
+    const stacks = new Set([...view.all('service')].map(({ spec }) => spec.stack));
+    await this.#deps.credentials.put(stack, credentials, stacks);
+    const images = await this.#resolveAll(view, specs);
     return this.#writer.commit((view) => {
       checkPorts(view, specs);
       checkNetworks(view, specs);
@@ -75,14 +83,15 @@ export class Apply {
   }
 
   /** One distinct image is asked for once; an unknown one names the service that wants it. */
-  async #resolveAll(specs: readonly ServiceSpec[]): Promise<ReadonlyMap<string, ResolvedImage>> {
-    const wanted = new Map(specs.map(({ container, name }) => [container.image, name]));
+  async #resolveAll(view: View, specs: readonly ServiceSpec[]): Promise<ReadonlyMap<string, ResolvedImage>> {
+    const wanted = new Map(specs.map((spec) => [spec.container.image, spec]));
     const resolved = await Promise.all(
-      [...wanted].map(async ([ref, service]) => {
+      [...wanted].map(async ([ref, spec]) => {
         try {
-          return [ref, await this.#deps.images.resolve(ref)] as const;
+          const how = resolvingOf(view, this.#deps.credentials, spec);
+          return [ref, await this.#deps.images.resolve(ref, how)] as const;
         } catch (error) {
-          throw new FieldError(`services.${service}.image`, asGantryError(error));
+          throw new FieldError(`services.${spec.name}.image`, asGantryError(error));
         }
       }),
     );

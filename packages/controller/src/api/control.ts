@@ -1,21 +1,15 @@
-import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
-import { GantryError } from '@gantry/kit/errors';
 import type { Task } from '@gantry/model/task';
 import { isTerminal } from '@gantry/model/task';
-import type {
-  ControlServer,
-  ImageView,
-  LoadImageRequest,
-  LoadImageResponse,
-} from '@gantry/proto/gen/gantry/v1/control';
+import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
 import * as toModel from '@gantry/proto/to-model';
-import type { ImageStore, LoadedImage } from '../images/image-store.ts';
+import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store, View } from '../store/store.ts';
 import type { UsageBoard } from '../telemetry/usage-board.ts';
 import { Apply, type ApplyDeps } from './apply.ts';
-import { toStatus, unary } from './errors.ts';
+import { unary } from './errors.ts';
 import { execIn } from './exec.ts';
+import { imageCalls } from './images.ts';
 import { logs } from './logs.ts';
 import { historyOf } from './history.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
@@ -41,8 +35,15 @@ export function controlService(deps: ControlDeps): ControlServer {
   const view = (): View => deps.store.view();
   return {
     info: unary(() => ({ version: deps.version, clusterId: '' })),
-    apply: unary(async ({ stack, services, prune }) => ({
-      services: [...(await apply.apply(stack, services.map(toModel.serviceSpec), prune))],
+    apply: unary(async ({ stack, services, prune, credentials }) => ({
+      services: [
+        ...(await apply.apply(
+          stack,
+          services.map(toModel.serviceSpec),
+          prune,
+          credentials.map(toModel.registryCredential),
+        )),
+      ],
     })),
     removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),
     scale: unary(async ({ name, replicas }) => ({ service: await apply.scale(name, replicas) })),
@@ -86,8 +87,7 @@ export function controlService(deps: ControlDeps): ControlServer {
     logs: (call) => logs(deps, call),
     exec: (call) => execIn(deps, call),
     usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
-    loadImage: (call, done) => loadImage(deps.images, call, done),
-    listImages: unary(() => ({ images: deps.images.list().map(imageView) })),
+    ...imageCalls(deps),
   };
 }
 
@@ -108,37 +108,4 @@ function byPlace(a: Placed, b: Placed): number {
   const [left, right] = [`${a.stack}/${a.service}`, `${b.stack}/${b.service}`];
   if (left !== right) return left < right ? -1 : 1;
   return a.slot - b.slot || a.node.localeCompare(b.node) || b.createdAt - a.createdAt;
-}
-
-function imageView({ ref, digest, sizeBytes, loadedAt }: LoadedImage): ImageView {
-  return { ref, digest, sizeBytes, loadedAt };
-}
-
-function loadImage(
-  images: ImageStore,
-  call: ServerReadableStream<LoadImageRequest, LoadImageResponse>,
-  done: sendUnaryData<LoadImageResponse>,
-): void {
-  load(images, call).then(
-    (loaded) => done(null, { images: loaded.map(imageView) }),
-    (error: unknown) => done(toStatus(error)),
-  );
-}
-
-async function load(
-  images: ImageStore,
-  call: AsyncIterable<LoadImageRequest>,
-): Promise<readonly LoadedImage[]> {
-  const messages = call[Symbol.asyncIterator]();
-  const first = await messages.next();
-  const body = first.done === true ? undefined : first.value.body;
-  if (body?.$case !== 'fileName') throw new GantryError('invalid', 'an image must be named before its bytes');
-  return images.load(chunks(messages), body.value);
-}
-
-async function* chunks(messages: AsyncIterator<LoadImageRequest>): AsyncGenerator<Uint8Array> {
-  for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
-    const { body } = next.value;
-    if (body?.$case === 'chunk') yield body.value;
-  }
 }

@@ -3,12 +3,15 @@ import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
 import type { AgentGatewayServer, AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import * as fromModel from '@gantry/proto/from-model';
 import * as toModel from '@gantry/proto/to-model';
+import type { CredentialStore } from '../images/credentials.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store } from '../store/store.ts';
 import { Feed } from './feed.ts';
 import { Intake } from './intake.ts';
+import { credentialFor, keptImages } from './node-images.ts';
 import { NodeRegistry } from './registry.ts';
 import { Sessions, type Session } from './sessions.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -17,6 +20,7 @@ export interface DispatcherDeps {
   readonly store: Store;
   readonly relay: RelayHub;
   readonly images: Pick<ImageStore, 'readBlob'>;
+  readonly credentials: Pick<CredentialStore, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
@@ -94,6 +98,15 @@ export class Dispatcher {
       applied: answering(({ sessionId, sequence }) => {
         this.#feed.applied(this.#session(sessionId).nodeId, sequence);
         return Promise.resolve({});
+      }),
+      pullCredential: answering(({ sessionId, ref }) => {
+        const { nodeId } = this.#session(sessionId);
+        const found = credentialFor(this.#deps.store.view(), this.#deps.credentials, nodeId, ref);
+        return Promise.resolve({ credential: found && fromModel.registryCredential(found) });
+      }),
+      keptImages: answering(({ sessionId, digests }) => {
+        this.#session(sessionId);
+        return Promise.resolve({ digests: [...keptImages(this.#deps.store.view(), digests)] });
       }),
       assignments: (call) => {
         call.on('error', () => undefined);

@@ -23,7 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
-import { Container, Image, LogLine, LogOptions, Networking, Port, TaskStatus } from "./types.ts";
+import { Container, Image, LogLine, LogOptions, Networking, Port, RegistryCredential, TaskStatus } from "./types.ts";
 
 export interface RegisterRequest {
   /** chosen by the agent at its first start and kept on its disk */
@@ -212,6 +212,25 @@ export interface ExecHello {
 export interface FetchBlobRequest {
   sessionId: string;
   digest: string;
+}
+
+export interface PullCredentialRequest {
+  sessionId: string;
+  ref: string;
+}
+
+export interface PullCredentialResponse {
+  /** absent: none was given */
+  credential: RegistryCredential | undefined;
+}
+
+export interface KeptImagesRequest {
+  sessionId: string;
+  digests: string[];
+}
+
+export interface KeptImagesResponse {
+  digests: string[];
 }
 
 export interface BlobChunk {
@@ -2576,6 +2595,252 @@ export const FetchBlobRequest: MessageFns<FetchBlobRequest> = {
   },
 };
 
+function createBasePullCredentialRequest(): PullCredentialRequest {
+  return { sessionId: "", ref: "" };
+}
+
+export const PullCredentialRequest: MessageFns<PullCredentialRequest> = {
+  encode(message: PullCredentialRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(482).string(message.sessionId);
+    }
+    if (message.ref !== "") {
+      writer.uint32(490).string(message.ref);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullCredentialRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullCredentialRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.ref = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PullCredentialRequest>): PullCredentialRequest {
+    return PullCredentialRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PullCredentialRequest>): PullCredentialRequest {
+    const message = createBasePullCredentialRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.ref = object.ref ?? "";
+    return message;
+  },
+};
+
+function createBasePullCredentialResponse(): PullCredentialResponse {
+  return { credential: undefined };
+}
+
+export const PullCredentialResponse: MessageFns<PullCredentialResponse> = {
+  encode(message: PullCredentialResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.credential !== undefined) {
+      RegistryCredential.encode(message.credential, writer.uint32(482).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullCredentialResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullCredentialResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.credential = RegistryCredential.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PullCredentialResponse>): PullCredentialResponse {
+    return PullCredentialResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PullCredentialResponse>): PullCredentialResponse {
+    const message = createBasePullCredentialResponse();
+    message.credential = (object.credential !== undefined && object.credential !== null)
+      ? RegistryCredential.fromPartial(object.credential)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseKeptImagesRequest(): KeptImagesRequest {
+  return { sessionId: "", digests: [] };
+}
+
+export const KeptImagesRequest: MessageFns<KeptImagesRequest> = {
+  encode(message: KeptImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(482).string(message.sessionId);
+    }
+    for (const v of message.digests) {
+      writer.uint32(490).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.digests.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptImagesRequest>): KeptImagesRequest {
+    return KeptImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptImagesRequest>): KeptImagesRequest {
+    const message = createBaseKeptImagesRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.digests = object.digests?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseKeptImagesResponse(): KeptImagesResponse {
+  return { digests: [] };
+}
+
+export const KeptImagesResponse: MessageFns<KeptImagesResponse> = {
+  encode(message: KeptImagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.digests) {
+      writer.uint32(482).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptImagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptImagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.digests.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptImagesResponse>): KeptImagesResponse {
+    return KeptImagesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptImagesResponse>): KeptImagesResponse {
+    const message = createBaseKeptImagesResponse();
+    message.digests = object.digests?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseBlobChunk(): BlobChunk {
   return { data: Buffer.alloc(0) };
 }
@@ -2714,6 +2979,28 @@ export const AgentGatewayService = {
     responseSerialize: (value: BlobChunk): Buffer => Buffer.from(BlobChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): BlobChunk => BlobChunk.decode(value),
   },
+  /** What the user gave for the registry of an image that a task of this node runs; asked for at each pull, never kept. */
+  pullCredential: {
+    path: "/gantry.v1.AgentGateway/PullCredential" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PullCredentialRequest): Buffer =>
+      Buffer.from(PullCredentialRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PullCredentialRequest => PullCredentialRequest.decode(value),
+    responseSerialize: (value: PullCredentialResponse): Buffer =>
+      Buffer.from(PullCredentialResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PullCredentialResponse => PullCredentialResponse.decode(value),
+  },
+  /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
+  keptImages: {
+    path: "/gantry.v1.AgentGateway/KeptImages" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: KeptImagesRequest): Buffer => Buffer.from(KeptImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): KeptImagesRequest => KeptImagesRequest.decode(value),
+    responseSerialize: (value: KeptImagesResponse): Buffer => Buffer.from(KeptImagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): KeptImagesResponse => KeptImagesResponse.decode(value),
+  },
 } as const;
 
 export interface AgentGatewayServer extends UntypedServiceImplementation {
@@ -2733,6 +3020,10 @@ export interface AgentGatewayServer extends UntypedServiceImplementation {
   exec: handleBidiStreamingCall<ExecUp, ExecIn>;
   /** A blob (manifest, config or layer) of an image loaded into the controller. */
   fetchBlob: handleServerStreamingCall<FetchBlobRequest, BlobChunk>;
+  /** What the user gave for the registry of an image that a task of this node runs; asked for at each pull, never kept. */
+  pullCredential: handleUnaryCall<PullCredentialRequest, PullCredentialResponse>;
+  /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
+  keptImages: handleUnaryCall<KeptImagesRequest, KeptImagesResponse>;
 }
 
 export interface AgentGatewayClient extends Client {
@@ -2822,6 +3113,38 @@ export interface AgentGatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<BlobChunk>;
+  /** What the user gave for the registry of an image that a task of this node runs; asked for at each pull, never kept. */
+  pullCredential(
+    request: PullCredentialRequest,
+    callback: (error: ServiceError | null, response: PullCredentialResponse) => void,
+  ): ClientUnaryCall;
+  pullCredential(
+    request: PullCredentialRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PullCredentialResponse) => void,
+  ): ClientUnaryCall;
+  pullCredential(
+    request: PullCredentialRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PullCredentialResponse) => void,
+  ): ClientUnaryCall;
+  /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
+  keptImages(
+    request: KeptImagesRequest,
+    callback: (error: ServiceError | null, response: KeptImagesResponse) => void,
+  ): ClientUnaryCall;
+  keptImages(
+    request: KeptImagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: KeptImagesResponse) => void,
+  ): ClientUnaryCall;
+  keptImages(
+    request: KeptImagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: KeptImagesResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AgentGatewayClient = makeGenericClientConstructor(

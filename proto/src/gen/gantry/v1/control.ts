@@ -25,7 +25,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
-import { Image, LogLine, LogOptions, Networking, Port, ServiceSpec, TaskStatus } from "./types.ts";
+import { Image, LogLine, LogOptions, Networking, Port, RegistryCredential, ServiceSpec, TaskStatus } from "./types.ts";
 
 /** Requests below name services as a user does: a service, stack/service or a unique id prefix. */
 export interface RollbackRequest {
@@ -173,6 +173,8 @@ export interface ApplyRequest {
   stack: string;
   services: ServiceSpec[];
   prune: boolean;
+  /** for the registries of the services' images */
+  credentials: RegistryCredential[];
 }
 
 export interface ApplyResponse {
@@ -377,11 +379,52 @@ export interface ListImagesResponse {
   images: ImageView[];
 }
 
+export interface InspectImageRequest {
+  /** a reference, or the beginning of a digest */
+  name: string;
+}
+
+export interface InspectImageResponse {
+  image:
+    | ImageView
+    | undefined;
+  /** the image's own config, JSON */
+  config: string;
+  layers: ImageLayer[];
+}
+
+export interface ImageLayer {
+  digest: string;
+  sizeBytes: number;
+}
+
+export interface RemoveImagesRequest {
+  names: string[];
+}
+
+export interface RemoveImagesResponse {
+  images: ImageView[];
+  freedBytes: number;
+}
+
+export interface PruneImagesRequest {
+  dryRun: boolean;
+  /** also images with a name that no revision uses */
+  all: boolean;
+}
+
+export interface PruneImagesResponse {
+  images: ImageView[];
+  freedBytes: number;
+}
+
 export interface ImageView {
   ref: string;
   digest: string;
   sizeBytes: number;
   loadedAt: number;
+  /** stack/service */
+  usedBy: string[];
 }
 
 function createBaseRollbackRequest(): RollbackRequest {
@@ -2017,7 +2060,7 @@ export const InfoResponse: MessageFns<InfoResponse> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { stack: "", services: [], prune: false };
+  return { stack: "", services: [], prune: false, credentials: [] };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -2030,6 +2073,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.prune !== false) {
       writer.uint32(24).bool(message.prune);
+    }
+    for (const v of message.credentials) {
+      RegistryCredential.encode(v!, writer.uint32(482).fork()).join();
     }
     return writer;
   },
@@ -2071,6 +2117,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.prune = reader.bool();
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.credentials.push(RegistryCredential.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2091,6 +2145,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.stack = object.stack ?? "";
     message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
     message.prune = object.prune ?? false;
+    message.credentials = object.credentials?.map((e) => RegistryCredential.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4576,8 +4631,467 @@ export const ListImagesResponse: MessageFns<ListImagesResponse> = {
   },
 };
 
+function createBaseInspectImageRequest(): InspectImageRequest {
+  return { name: "" };
+}
+
+export const InspectImageRequest: MessageFns<InspectImageRequest> = {
+  encode(message: InspectImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(482).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InspectImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInspectImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InspectImageRequest>): InspectImageRequest {
+    return InspectImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InspectImageRequest>): InspectImageRequest {
+    const message = createBaseInspectImageRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseInspectImageResponse(): InspectImageResponse {
+  return { image: undefined, config: "", layers: [] };
+}
+
+export const InspectImageResponse: MessageFns<InspectImageResponse> = {
+  encode(message: InspectImageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== undefined) {
+      ImageView.encode(message.image, writer.uint32(482).fork()).join();
+    }
+    if (message.config !== "") {
+      writer.uint32(490).string(message.config);
+    }
+    for (const v of message.layers) {
+      ImageLayer.encode(v!, writer.uint32(498).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InspectImageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInspectImageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.image = ImageView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.config = reader.string();
+            continue;
+          }
+          case 62: {
+            if (tag !== 498) {
+              break;
+            }
+
+            message.layers.push(ImageLayer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InspectImageResponse>): InspectImageResponse {
+    return InspectImageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InspectImageResponse>): InspectImageResponse {
+    const message = createBaseInspectImageResponse();
+    message.image = (object.image !== undefined && object.image !== null)
+      ? ImageView.fromPartial(object.image)
+      : undefined;
+    message.config = object.config ?? "";
+    message.layers = object.layers?.map((e) => ImageLayer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseImageLayer(): ImageLayer {
+  return { digest: "", sizeBytes: 0 };
+}
+
+export const ImageLayer: MessageFns<ImageLayer> = {
+  encode(message: ImageLayer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(482).string(message.digest);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(488).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageLayer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageLayer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageLayer>): ImageLayer {
+    return ImageLayer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageLayer>): ImageLayer {
+    const message = createBaseImageLayer();
+    message.digest = object.digest ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseRemoveImagesRequest(): RemoveImagesRequest {
+  return { names: [] };
+}
+
+export const RemoveImagesRequest: MessageFns<RemoveImagesRequest> = {
+  encode(message: RemoveImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(482).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveImagesRequest>): RemoveImagesRequest {
+    return RemoveImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveImagesRequest>): RemoveImagesRequest {
+    const message = createBaseRemoveImagesRequest();
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRemoveImagesResponse(): RemoveImagesResponse {
+  return { images: [], freedBytes: 0 };
+}
+
+export const RemoveImagesResponse: MessageFns<RemoveImagesResponse> = {
+  encode(message: RemoveImagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.images) {
+      ImageView.encode(v!, writer.uint32(482).fork()).join();
+    }
+    if (message.freedBytes !== 0) {
+      writer.uint32(488).uint64(message.freedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveImagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveImagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.images.push(ImageView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.freedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveImagesResponse>): RemoveImagesResponse {
+    return RemoveImagesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveImagesResponse>): RemoveImagesResponse {
+    const message = createBaseRemoveImagesResponse();
+    message.images = object.images?.map((e) => ImageView.fromPartial(e)) || [];
+    message.freedBytes = object.freedBytes ?? 0;
+    return message;
+  },
+};
+
+function createBasePruneImagesRequest(): PruneImagesRequest {
+  return { dryRun: false, all: false };
+}
+
+export const PruneImagesRequest: MessageFns<PruneImagesRequest> = {
+  encode(message: PruneImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dryRun !== false) {
+      writer.uint32(480).bool(message.dryRun);
+    }
+    if (message.all !== false) {
+      writer.uint32(488).bool(message.all);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PruneImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePruneImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PruneImagesRequest>): PruneImagesRequest {
+    return PruneImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PruneImagesRequest>): PruneImagesRequest {
+    const message = createBasePruneImagesRequest();
+    message.dryRun = object.dryRun ?? false;
+    message.all = object.all ?? false;
+    return message;
+  },
+};
+
+function createBasePruneImagesResponse(): PruneImagesResponse {
+  return { images: [], freedBytes: 0 };
+}
+
+export const PruneImagesResponse: MessageFns<PruneImagesResponse> = {
+  encode(message: PruneImagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.images) {
+      ImageView.encode(v!, writer.uint32(482).fork()).join();
+    }
+    if (message.freedBytes !== 0) {
+      writer.uint32(488).uint64(message.freedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PruneImagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePruneImagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.images.push(ImageView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.freedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PruneImagesResponse>): PruneImagesResponse {
+    return PruneImagesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PruneImagesResponse>): PruneImagesResponse {
+    const message = createBasePruneImagesResponse();
+    message.images = object.images?.map((e) => ImageView.fromPartial(e)) || [];
+    message.freedBytes = object.freedBytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseImageView(): ImageView {
-  return { ref: "", digest: "", sizeBytes: 0, loadedAt: 0 };
+  return { ref: "", digest: "", sizeBytes: 0, loadedAt: 0, usedBy: [] };
 }
 
 export const ImageView: MessageFns<ImageView> = {
@@ -4593,6 +5107,9 @@ export const ImageView: MessageFns<ImageView> = {
     }
     if (message.loadedAt !== 0) {
       writer.uint32(32).uint64(message.loadedAt);
+    }
+    for (const v of message.usedBy) {
+      writer.uint32(482).string(v!);
     }
     return writer;
   },
@@ -4642,6 +5159,14 @@ export const ImageView: MessageFns<ImageView> = {
             message.loadedAt = longToNumber(reader.uint64());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.usedBy.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4663,6 +5188,7 @@ export const ImageView: MessageFns<ImageView> = {
     message.digest = object.digest ?? "";
     message.sizeBytes = object.sizeBytes ?? 0;
     message.loadedAt = object.loadedAt ?? 0;
+    message.usedBy = object.usedBy?.map((e) => e) || [];
     return message;
   },
 };
@@ -4862,6 +5388,36 @@ export const ControlService = {
     responseSerialize: (value: ListImagesResponse): Buffer => Buffer.from(ListImagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListImagesResponse => ListImagesResponse.decode(value),
   },
+  inspectImage: {
+    path: "/gantry.v1.Control/InspectImage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InspectImageRequest): Buffer => Buffer.from(InspectImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InspectImageRequest => InspectImageRequest.decode(value),
+    responseSerialize: (value: InspectImageResponse): Buffer =>
+      Buffer.from(InspectImageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InspectImageResponse => InspectImageResponse.decode(value),
+  },
+  /** Fails while a revision that the cluster may go back to names the image. */
+  removeImages: {
+    path: "/gantry.v1.Control/RemoveImages" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveImagesRequest): Buffer => Buffer.from(RemoveImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveImagesRequest => RemoveImagesRequest.decode(value),
+    responseSerialize: (value: RemoveImagesResponse): Buffer =>
+      Buffer.from(RemoveImagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveImagesResponse => RemoveImagesResponse.decode(value),
+  },
+  pruneImages: {
+    path: "/gantry.v1.Control/PruneImages" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PruneImagesRequest): Buffer => Buffer.from(PruneImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PruneImagesRequest => PruneImagesRequest.decode(value),
+    responseSerialize: (value: PruneImagesResponse): Buffer => Buffer.from(PruneImagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PruneImagesResponse => PruneImagesResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServer extends UntypedServiceImplementation {
@@ -4894,6 +5450,10 @@ export interface ControlServer extends UntypedServiceImplementation {
   labelNode: handleUnaryCall<LabelNodeRequest, LabelNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
   listImages: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
+  inspectImage: handleUnaryCall<InspectImageRequest, InspectImageResponse>;
+  /** Fails while a revision that the cluster may go back to names the image. */
+  removeImages: handleUnaryCall<RemoveImagesRequest, RemoveImagesResponse>;
+  pruneImages: handleUnaryCall<PruneImagesRequest, PruneImagesResponse>;
 }
 
 export interface ControlClient extends Client {
@@ -5166,6 +5726,52 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListImagesResponse) => void,
+  ): ClientUnaryCall;
+  inspectImage(
+    request: InspectImageRequest,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
+  ): ClientUnaryCall;
+  inspectImage(
+    request: InspectImageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
+  ): ClientUnaryCall;
+  inspectImage(
+    request: InspectImageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
+  ): ClientUnaryCall;
+  /** Fails while a revision that the cluster may go back to names the image. */
+  removeImages(
+    request: RemoveImagesRequest,
+    callback: (error: ServiceError | null, response: RemoveImagesResponse) => void,
+  ): ClientUnaryCall;
+  removeImages(
+    request: RemoveImagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveImagesResponse) => void,
+  ): ClientUnaryCall;
+  removeImages(
+    request: RemoveImagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveImagesResponse) => void,
+  ): ClientUnaryCall;
+  pruneImages(
+    request: PruneImagesRequest,
+    callback: (error: ServiceError | null, response: PruneImagesResponse) => void,
+  ): ClientUnaryCall;
+  pruneImages(
+    request: PruneImagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PruneImagesResponse) => void,
+  ): ClientUnaryCall;
+  pruneImages(
+    request: PruneImagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PruneImagesResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -56,7 +56,11 @@ export interface Container {
   naming: Naming | undefined;
   volumes: VolumeMount[];
   health?: Health | undefined;
-  logging?: Logging | undefined;
+  logging?:
+    | Logging
+    | undefined;
+  /** "always" | "missing" | "never"; absent: always */
+  pullPolicy?: string | undefined;
 }
 
 export interface Container_EnvEntry {
@@ -167,6 +171,15 @@ export interface Dependency {
   /** "service_started" | "service_healthy" | "service_completed_successfully" */
   condition: string;
   required: boolean;
+}
+
+/** Never stored with a service, never shown. */
+export interface RegistryCredential {
+  /** host[:port] */
+  registry: string;
+  username: string;
+  password: string;
+  identityToken?: string | undefined;
 }
 
 export interface Image {
@@ -479,6 +492,7 @@ function createBaseContainer(): Container {
     volumes: [],
     health: undefined,
     logging: undefined,
+    pullPolicy: undefined,
   };
 }
 
@@ -558,6 +572,9 @@ export const Container: MessageFns<Container> = {
     }
     if (message.logging !== undefined) {
       Logging.encode(message.logging, writer.uint32(810).fork()).join();
+    }
+    if (message.pullPolicy !== undefined) {
+      writer.uint32(482).string(message.pullPolicy);
     }
     return writer;
   },
@@ -781,6 +798,14 @@ export const Container: MessageFns<Container> = {
             message.logging = Logging.decode(reader, reader.uint32());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.pullPolicy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -857,6 +882,7 @@ export const Container: MessageFns<Container> = {
     message.logging = (object.logging !== undefined && object.logging !== null)
       ? Logging.fromPartial(object.logging)
       : undefined;
+    message.pullPolicy = object.pullPolicy ?? undefined;
     return message;
   },
 };
@@ -2065,6 +2091,97 @@ export const Dependency: MessageFns<Dependency> = {
     message.service = object.service ?? "";
     message.condition = object.condition ?? "";
     message.required = object.required ?? false;
+    return message;
+  },
+};
+
+function createBaseRegistryCredential(): RegistryCredential {
+  return { registry: "", username: "", password: "", identityToken: undefined };
+}
+
+export const RegistryCredential: MessageFns<RegistryCredential> = {
+  encode(message: RegistryCredential, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registry !== "") {
+      writer.uint32(482).string(message.registry);
+    }
+    if (message.username !== "") {
+      writer.uint32(490).string(message.username);
+    }
+    if (message.password !== "") {
+      writer.uint32(498).string(message.password);
+    }
+    if (message.identityToken !== undefined) {
+      writer.uint32(506).string(message.identityToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryCredential {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryCredential();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.registry = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 62: {
+            if (tag !== 498) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 63: {
+            if (tag !== 506) {
+              break;
+            }
+
+            message.identityToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryCredential>): RegistryCredential {
+    return RegistryCredential.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryCredential>): RegistryCredential {
+    const message = createBaseRegistryCredential();
+    message.registry = object.registry ?? "";
+    message.username = object.username ?? "";
+    message.password = object.password ?? "";
+    message.identityToken = object.identityToken ?? undefined;
     return message;
   },
 };
