@@ -8,6 +8,7 @@ import { startTimeOf } from '@gantry/kit/process';
 import { readPid } from './monitor.ts';
 import { signalNumber } from './signals.ts';
 import { spawnWithTerminal } from './terminal.ts';
+import { writeTerminalProcess } from './terminal-process.ts';
 
 export interface ExecDeps {
   readonly clock: Clock;
@@ -35,37 +36,33 @@ export interface Carrier {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Pid files of executions begin so; what is left of them is of an agent that was killed. */
-export const execPidPrefix = 'exec-';
+/** Files of executions begin so; what is left of them is of an agent that was killed. */
+export const execFilePrefix = 'exec-';
 
-/** Starts one more process in a running container. `key` names its pid file: no two at once may be the same. */
+/** Starts one more process in a running container. `key` names its files: no two at once may be the same. */
 export async function startExecution(
   deps: ExecDeps,
   id: string,
   key: string,
   plan: ExecPlan,
 ): Promise<Execution> {
-  const pidFile = join(deps.bundle, `${execPidPrefix}${key}.pid`);
-  const argv = execArgv(deps, id, pidFile, plan);
-  const carrier = plan.tty ? await spawnWithTerminal(argv, plan.tty) : spawnWithPipes(argv);
-  return new RuncExecution(deps, pidFile, carrier);
+  const pidFile = join(deps.bundle, `${execFilePrefix}${key}.pid`);
+  const argv = [deps.runc, '--root', deps.runcRoot, 'exec', '--pid-file', pidFile];
+  if (!plan.tty) {
+    const carrier = spawnWithPipes([...argv, ...flagsOf(plan), '--', id, ...plan.argv]);
+    return new RuncExecution(deps, [pidFile], carrier);
+  }
+  const processFile = join(deps.bundle, `${execFilePrefix}${key}.json`);
+  await writeTerminalProcess(deps.bundle, processFile, plan, plan.tty);
+  const carrier = await spawnWithTerminal([...argv, '--tty', '--process', processFile, id], plan.tty);
+  return new RuncExecution(deps, [pidFile, processFile], carrier);
 }
 
-function execArgv(deps: ExecDeps, id: string, pidFile: string, plan: ExecPlan): readonly string[] {
+function flagsOf(plan: ExecPlan): readonly string[] {
   return [
-    deps.runc,
-    '--root',
-    deps.runcRoot,
-    'exec',
-    '--pid-file',
-    pidFile,
-    ...(plan.tty ? ['--tty'] : []),
     ...(plan.cwd !== undefined ? ['--cwd', plan.cwd] : []),
     ...(plan.user !== undefined ? ['--user', plan.user] : []),
     ...(plan.env ?? []).flatMap((line) => ['--env', line]),
-    '--',
-    id,
-    ...plan.argv,
   ];
 }
 
@@ -91,7 +88,8 @@ function spawnWithPipes(argv: readonly string[]): Carrier {
 
 class RuncExecution implements Execution {
   readonly #deps: ExecDeps;
-  readonly #pidFile: string;
+  /** Made for this execution, gone with it; the pid file is the first. */
+  readonly #files: readonly [pidFile: string, ...others: string[]];
   readonly #carrier: Carrier;
   readonly input: Writable;
   readonly output: Readable;
@@ -102,9 +100,9 @@ class RuncExecution implements Execution {
   /** The last words of stderr (of everything, with a terminal). */
   #tail = '';
 
-  constructor(deps: ExecDeps, pidFile: string, carrier: Carrier) {
+  constructor(deps: ExecDeps, files: readonly [pidFile: string, ...others: string[]], carrier: Carrier) {
     this.#deps = deps;
-    this.#pidFile = pidFile;
+    this.#files = files;
     this.#carrier = carrier;
     this.input = carrier.input;
     if (carrier.errors) {
@@ -128,8 +126,8 @@ class RuncExecution implements Execution {
 
   async #exitCode(code: number): Promise<number> {
     this.#ended = true;
-    const started = (await readPid(this.#pidFile)) !== undefined;
-    await rm(this.#pidFile, { force: true });
+    const started = (await readPid(this.#files[0])) !== undefined;
+    await Promise.all(this.#files.map((file) => rm(file, { force: true })));
     return started ? code : failureCode(this.#tail);
   }
 
@@ -164,7 +162,7 @@ class RuncExecution implements Execution {
   async #pid(): Promise<number | undefined> {
     const deadline = this.#deps.clock.monotonic() + startMs;
     while (!this.#ended && this.#deps.clock.monotonic() < deadline) {
-      const pid = await readPid(this.#pidFile);
+      const pid = await readPid(this.#files[0]);
       if (pid !== undefined) return (await startTimeOf(pid)) === undefined ? undefined : pid;
       await new Promise<void>((resolve) => this.#deps.clock.after(5, resolve));
     }

@@ -4,7 +4,7 @@ import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { parentOf, startTimeOf } from '@gantry/kit/process';
 import { pidsIn, removeCgroups, thaw, type CgroupHost } from './cgroups.ts';
-import { execPidPrefix } from './exec.ts';
+import { execFilePrefix } from './exec.ts';
 import type { Layout } from './layout.ts';
 import { readPid } from './monitor.ts';
 
@@ -66,7 +66,7 @@ export async function endStrayExecutions(deps: RemainsDeps, id: string, first: n
     const parent = pid === first ? undefined : await parentOf(pid);
     if (parent !== undefined && !own.has(parent)) kill(-pid); // each leads a session of its own
   }
-  const files = (await readdir(bundle)).filter((name) => name.startsWith(execPidPrefix));
+  const files = (await readdir(bundle)).filter((name) => name.startsWith(execFilePrefix));
   await Promise.all(files.map((file) => rm(join(bundle, file), { force: true })));
 }
 
