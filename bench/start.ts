@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -17,6 +20,7 @@ import { runOk } from './run.ts';
 const sizes = [1, 10, 50];
 const rounds = 5;
 const width = 4;
+const cgroupParent = 'gantry-bare';
 
 /** `apply` → all replicas running on one host, against bare `runc run -d` for as many, taken in turn. */
 export async function run(): Promise<BenchResult> {
@@ -32,6 +36,7 @@ export async function run(): Promise<BenchResult> {
   } finally {
     await cluster.stop();
     rmSync(bare.dir, { recursive: true, force: true });
+    removeCgroups();
   }
 }
 
@@ -94,19 +99,38 @@ async function bareStart(bare: Bare, size: number): Promise<number> {
   const ids = Array.from({ length: size }, (_, index) => `bare${process.pid}-${index}`);
   for (const id of ids) {
     mkdirSync(join(bare.dir, id), { recursive: true });
-    const linux = { ...(bare.spec['linux'] as object), cgroupsPath: `/gantry-bare/${id}` };
+    const linux = { ...(bare.spec['linux'] as object), cgroupsPath: `/${cgroupParent}/${id}` };
     writeFileSync(join(bare.dir, id, 'config.json'), JSON.stringify({ ...bare.spec, linux }));
   }
   const started = performance.now();
-  // `sh` gives the container its output: runc -d hands down its own.
-  await eachOf(
-    ids,
-    (id) =>
-    execOk(exec, ['setsid', 'runc', '--root', root, 'run', '-d', '--bundle', join(bare.dir, id), '--pid-file', join(bare.dir, id, 'pid'), '--no-new-keyring', id]), // prettier-ignore
-  );
+  await eachOf(ids, (id) => runDetached(root, join(bare.dir, id), id));
   const took = performance.now() - started;
   await eachOf(ids, (id) => execOk(exec, ['runc', '--root', root, 'delete', '-f', id]));
   return took;
+}
+
+/** runc leaves the parent of its containers' cgroups. */
+function removeCgroups(): void {
+  for (const controller of readdirSync('/sys/fs/cgroup')) {
+    try {
+      rmdirSync(join('/sys/fs/cgroup', controller, cgroupParent));
+    } catch {
+      // not there: another layout of cgroups, or nothing was started
+    }
+  }
+}
+
+/** `runc run -d` hands its own output down to the container: with a pipe for it, the command would never seem to end. */
+function runDetached(root: string, bundle: string, id: string): Promise<void> {
+  const args = ['--root', root, 'run', '-d', '--bundle', bundle, '--no-new-keyring', id];
+  return new Promise((resolve, reject) => {
+    const child = spawn('runc', args, { stdio: 'ignore' });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`runc run ${id} ended with ${String(code)}`));
+    });
+  });
 }
 
 /** Runs `work` for every item, `width` at a time. */
