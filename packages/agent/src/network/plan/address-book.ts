@@ -13,6 +13,11 @@ export interface Lease {
 
 /** An address rests this long before it is given again: answers to its former owner must have died out, ms. */
 export const quarantineMs = 60_000;
+/**
+ * … unless all others are taken or rest, too: then the one that rested longest is given, after this long, ms. By then every
+ * host has acknowledged that it sends nothing there, and no name is remembered so long.
+ */
+export const shortQuarantineMs = 10_000;
 
 /** Which container has which address of this node. */
 export class AddressBook {
@@ -37,7 +42,8 @@ export class AddressBook {
   take(containerId: string, pool: readonly string[], hostPorts: readonly PortSpec[], now: number): Lease {
     this.#checkPorts(hostPorts);
     const had = this.#leases.get(containerId)?.address;
-    const address = had !== undefined && pool.includes(had) ? had : this.#freeAddress(pool, now);
+    const own = had !== undefined && pool.includes(had) && !this.#held().has(had);
+    const address = own ? had : this.#freeAddress(pool, now);
     const lease = { containerId, address, hostPorts };
     this.#leases.set(containerId, lease);
     return lease;
@@ -63,16 +69,36 @@ export class AddressBook {
 
   /** In turn, so that an address rests as long as there are others. */
   #freeAddress(pool: readonly string[], now: number): string {
-    const leases = [...this.#leases.values()];
-    const resting = leases.filter(({ releasedAt }) => releasedAt !== undefined);
-    const used = new Set(leases.map(({ address }) => address));
+    const used = new Set([...this.#leases.values()].map(({ address }) => address));
     for (let tries = 0; tries < pool.length; tries++) {
       const address = pool[(this.#next + tries) % pool.length];
       if (address === undefined || used.has(address)) continue;
       this.#next = (this.#next + tries + 1) % pool.length;
       return address;
     }
-    throw exhausted(pool.length, resting, now);
+    const resting = this.#resting(pool, now);
+    const [longest] = resting;
+    if (!longest || now < longest.until) throw exhausted(pool.length, resting, now);
+    // Its lease stays until it has rested: then its file goes, too.
+    return longest.address;
+  }
+
+  /** Addresses that nobody holds, and when each may be given if it must; the first to be free first. */
+  #resting(pool: readonly string[], now: number): readonly Resting[] {
+    const held = this.#held();
+    return [...this.#leases.values()]
+      .filter(
+        ({ address, releasedAt }) => releasedAt !== undefined && pool.includes(address) && !held.has(address),
+      )
+      .map(({ address, releasedAt = now }) => ({
+        address,
+        until: Math.min(releasedAt, now) + shortQuarantineMs,
+      }))
+      .sort((a, b) => a.until - b.until);
+  }
+
+  #held(): ReadonlySet<string> {
+    return new Set(this.held().map(({ address }) => address));
   }
 
   #checkPorts(hostPorts: readonly PortSpec[]): void {
@@ -89,12 +115,17 @@ export class AddressBook {
   }
 }
 
-function exhausted(size: number, resting: readonly Lease[], now: number): GantryError {
-  const first = Math.min(...resting.map(({ releasedAt = now }) => releasedAt + quarantineMs - now));
-  const soon =
-    resting.length > 0
-      ? `, ${resting.length} of them rest; the next is free in ${Math.ceil(first / 1_000)} s`
-      : '';
+interface Resting {
+  readonly address: string;
+  /** ms since the epoch */
+  readonly until: number;
+}
+
+function exhausted(size: number, resting: readonly Resting[], now: number): GantryError {
+  const [first] = resting;
+  const soon = first
+    ? `, ${resting.length} of them rest; the next is free in ${Math.ceil((first.until - now) / 1_000)} s`
+    : '';
   return new GantryError('exhausted', `all ${size} container addresses of this host are taken${soon}`, {
     hint: 'run fewer tasks on this host, or add hosts',
   });
