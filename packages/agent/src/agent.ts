@@ -23,6 +23,7 @@ import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
+import { ownSettings } from './network/kernel/settings.ts';
 import { gateway } from './network/plan/address-plan.ts';
 import { startNode } from './node.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
@@ -82,6 +83,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const network = await createKernelNetwork({
     ...base,
     ...pools,
+    settings: ownSettings,
     follow,
     stateDir: config.stateDir,
     guarded: config.controllers.map(hostOf).filter((host) => isIP(host) === 4),

@@ -5,6 +5,7 @@ import { systemClock } from '@gantry/kit/clock';
 import { silentLogger, type Logger } from '@gantry/kit/log';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import { createKernelNetwork } from '../../../packages/agent/src/network/kernel/kernel-network.ts';
+import { settingsThrough } from '../../../packages/agent/src/network/kernel/settings.ts';
 import type {
   Attachment,
   Network,
@@ -50,6 +51,7 @@ export class LabHosts {
       stateDir: this.#dirs.get(host) ?? '',
       guarded: [],
       exec: this.lab.exec(host),
+      settings: settingsThrough(this.lab.exec(host)),
       follow: this.lab.follow(host),
       clock: systemClock,
       log: this.#log,

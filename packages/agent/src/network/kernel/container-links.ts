@@ -5,14 +5,17 @@ import type { Lease } from '../plan/address-book.ts';
 import { attachCommands, insideCommands, linkCommands } from '../plan/links.ts';
 import { ipBatch } from './commands.ts';
 import { deviceSettings } from './host-links.ts';
+import type { Settings } from './settings.ts';
 
 /** Namespaces and links of containers. */
 export class ContainerLinks {
   readonly #exec: Exec;
+  readonly #settings: Settings;
   readonly #log: Logger;
 
-  constructor(exec: Exec, log: Logger) {
+  constructor(exec: Exec, settings: Settings, log: Logger) {
     this.#exec = exec;
+    this.#settings = settings;
     this.#log = log;
   }
 
@@ -56,7 +59,7 @@ export class ContainerLinks {
     const { netns, link } = namesOf(containerId);
     await Promise.all([
       ipBatch(this.#exec, insideCommands(address), { netns }),
-      this.#exec(['sysctl', '-q', '-w', ...deviceSettings(link)]),
+      this.#settings(deviceSettings(link)),
     ]);
   }
 }

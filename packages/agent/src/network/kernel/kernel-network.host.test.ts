@@ -9,6 +9,7 @@ import { pools } from '../../../../../tests/support/networks.ts';
 import type { Asker } from '../fake.ts';
 import { networkContract } from '../network.contract.ts';
 import { createKernelNetwork } from './kernel-network.ts';
+import { settingsThrough } from './settings.ts';
 
 const lab = new Lab(1);
 let stateDir = '';
@@ -33,6 +34,7 @@ networkContract('kernel', {
       stateDir,
       guarded: [],
       exec: lab.exec('h1'),
+      settings: settingsThrough(lab.exec('h1')),
       follow: lab.follow('h1'),
       clock: { ...systemClock, now: () => systemClock.now() + skewMs },
       log: silentLogger,

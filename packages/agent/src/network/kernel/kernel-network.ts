@@ -13,6 +13,7 @@ import type { Local } from '../plan/locals.ts';
 import { ContainerLinks } from './container-links.ts';
 import { ForwardPolicy } from './forward-policy.ts';
 import { KernelHost } from './kernel-host.ts';
+import type { Settings } from './settings.ts';
 import { Watch } from './watch.ts';
 
 export interface KernelNetworkDeps extends Pools {
@@ -21,6 +22,8 @@ export interface KernelNetworkDeps extends Pools {
   readonly guarded: readonly string[];
   /** Runs in this host's network namespace. */
   readonly exec: Exec;
+  /** Of the same namespace. */
+  readonly settings: Settings;
   readonly follow: Follow;
   readonly clock: Clock;
   readonly log: Logger;
@@ -49,7 +52,7 @@ class KernelNetwork implements Network {
   constructor(deps: KernelNetworkDeps, leases: Leases) {
     this.#deps = deps;
     this.#leases = leases;
-    this.#containers = new ContainerLinks(deps.exec, deps.log);
+    this.#containers = new ContainerLinks(deps.exec, deps.settings, deps.log);
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
     this.#watch = new Watch(deps, {
       isOurs: (link) => /^g[vxw]/.test(link) && (!link.startsWith('gv') || this.#plugged.has(link.slice(2))),

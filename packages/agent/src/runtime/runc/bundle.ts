@@ -1,16 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { GantryError } from '@gantry/kit/errors';
-import type { Exec } from '@gantry/kit/exec';
 import type { ContainerPlan } from '../runtime.ts';
 import { readAllDevices, readDevices } from './devices.ts';
+import type { Fifos } from './fifos.ts';
 import type { ContainerPaths } from './layout.ts';
-import { makeFifo } from './monitor.ts';
 import { blkioDevices } from './oci-resources.ts';
 import { ociSpec, type OciHost } from './oci-spec.ts';
 import { writeMeta } from './records.ts';
 
 export interface BundleInput {
-  readonly exec: Exec;
+  readonly fifos: Fifos;
   readonly paths: ContainerPaths;
   readonly host: OciHost;
   readonly bootId: string;
@@ -36,6 +35,7 @@ export async function writeBundle(plan: ContainerPlan, input: BundleInput): Prom
       mode: 0o600,
     }),
     writeMeta(paths, { bootId: input.bootId }),
-    makeFifo(input.exec, paths.alive),
+    // The monitor will hold it open.
+    input.fifos.place(paths.alive),
   ]);
 }

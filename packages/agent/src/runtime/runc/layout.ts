@@ -24,11 +24,14 @@ export class Layout {
   readonly containers: string;
   readonly exits: string;
   readonly runcRoot: string;
+  /** FIFOs for containers to come. */
+  readonly fifos: string;
 
   constructor(runDir: string) {
     this.containers = join(runDir, 'containers');
     this.exits = join(runDir, 'exits');
     this.runcRoot = join(runDir, 'runc');
+    this.fifos = join(runDir, 'fifos');
   }
 
   of(id: string): ContainerPaths {

@@ -40,14 +40,6 @@ export async function createUnderMonitor(
   }
 }
 
-/** The FIFO that the monitor will hold open; part of a bundle's preparation. */
-export async function makeFifo(exec: Exec, path: string): Promise<void> {
-  const result = await exec(['mkfifo', '-m', '600', path]);
-  if (result.code !== 0 && !result.stderr.includes('File exists')) {
-    throw new GantryError('internal', `cannot make ${path}: ${result.stderr.trim()}`);
-  }
-}
-
 function startConmon(
   deps: MonitorDeps,
   id: string,

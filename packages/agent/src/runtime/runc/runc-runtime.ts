@@ -26,6 +26,7 @@ import { missingLimits } from './oci-resources.ts';
 import type { OciHost } from './oci-spec.ts';
 import { OneAtATime } from '@gantry/kit/one-at-a-time';
 import { startExecution } from './exec.ts';
+import { Fifos } from './fifos.ts';
 import { exitAfterMonitor, exitOf, findContainer, lost, type FoundDeps } from './found.ts';
 import { endStrayExecutions, killProcesses, removeContainer } from './remains.ts';
 import { writeMeta } from './records.ts';
@@ -66,6 +67,7 @@ class RuncRuntime implements Runtime {
   readonly #cgroups: CgroupHost;
   readonly #remains: FoundDeps;
   readonly #control: ControlDeps;
+  readonly #fifos: Fifos;
   readonly #watched = new Map<string, Watched>();
   readonly #making = new Set<string>();
   readonly #turns = new OneAtATime();
@@ -78,6 +80,7 @@ class RuncRuntime implements Runtime {
     this.#layout = layout;
     this.#bootId = bootId;
     this.#cgroups = cgroups;
+    this.#fifos = new Fifos(deps.exec, layout.fifos);
     this.#remains = { clock: deps.clock, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
     const { exec, runc, host } = deps;
     this.#control = { ...this.#remains, exec, runc, runcRoot: layout.runcRoot, host };
@@ -136,9 +139,9 @@ class RuncRuntime implements Runtime {
   }
 
   #prepare(plan: ContainerPlan): Promise<void> {
-    const { exec, host } = this.#deps;
+    const { host } = this.#deps;
     return writeBundle(plan, {
-      exec,
+      fifos: this.#fifos,
       paths: this.#layout.of(plan.id),
       host: { ...host, cgroupsPath: `/${this.#cgroupOf(plan.id)}` },
       bootId: this.#bootId,
