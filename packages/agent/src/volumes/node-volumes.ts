@@ -145,6 +145,6 @@ function missing(name: string, why?: string): GantryError {
   return new GantryError(
     'not_found',
     `there is no volume ${name} on this node${why === undefined ? '' : `, and ${why}`}`,
-    { hint: `make it with \`gantry volume create ${name}\`, or leave external out` },
+    { hint: `leave external out: then the volume is made here, and kept` },
   );
 }
