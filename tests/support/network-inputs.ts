@@ -11,8 +11,6 @@ export const testConfig: TableConfig = {
   ...pools,
   subnet,
   guarded: ['10.208.0.1'],
-  outer: () => '10.208.0.12',
-  isPlain: () => false,
 };
 export const nothing: TableInput = { endpoints: [], locals: [], peers: [] };
 

@@ -44,6 +44,3 @@ export interface Node {
   readonly subnet?: string;
   readonly createdAt: number;
 }
-
-/** A node is declared down after this long without a word, ms (product default). */
-export const defaultSilenceMs = 5_000;

@@ -36,8 +36,6 @@ export class KernelHost {
       vipPool,
       subnet,
       guarded,
-      outer: (peer) => peer.address,
-      isPlain: () => false,
     });
   }
 
@@ -100,7 +98,6 @@ export class KernelHost {
       subnet: this.#subnet,
       address: this.#address,
       peers: state.peers,
-      outer: (peer) => peer.address,
       marksRoute: this.#marksRoute,
     });
   }
@@ -114,7 +111,7 @@ export class KernelHost {
     const { code, stderr } = await this.#deps.exec(['ip', '-4', 'rule', 'show']);
     if (code === 0) return true;
     this.#deps.log.warn(
-      'this kernel has no policy routing: tasks here see the address of the host that was asked, not the client’s',
+      'this kernel has no policy routing: clients that ask another host for a task here get no answer; use one with IP_MULTIPLE_TABLES',
       { error: stderr.trim() },
     );
     return false;

@@ -28,12 +28,6 @@ export function tunnelAddress(subnet: string): string {
   return toAddress(parseCidr(subnet).first + 1);
 }
 
-/** The host's address inside the encrypted tunnel: the last but one of its subnet. */
-export function cipherAddress(subnet: string): string {
-  const { first, size } = parseCidr(subnet);
-  return toAddress(first + size - 2);
-}
-
 /** A MAC that follows from the subnet (locally administered), so that no host needs to tell it. */
 export function tunnelMac(subnet: string): string {
   const bytes = toAddress(parseCidr(subnet).first).split('.').slice(0, 3).map(Number);

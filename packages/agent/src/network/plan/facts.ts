@@ -16,8 +16,6 @@ export interface HostFacts extends Pools {
   /** Source of the host's own connections to virtual addresses. */
   readonly address: string;
   readonly peers: readonly PeerAssignment[];
-  /** Outer address that a peer's tunnel has. */
-  readonly outer: (peer: PeerAssignment) => string;
   /** Answers go back to the host that a client came in by. */
   readonly marksRoute: boolean;
 }
@@ -48,7 +46,6 @@ export function containerFact(address: string, link: string): Fact {
 
 function peerFacts(host: HostFacts, peer: PeerAssignment): readonly Fact[] {
   const [via, mac, { device }] = [tunnelAddress(peer.subnet), tunnelMac(peer.subnet), tunnel];
-  const outer = host.outer(peer);
   const mark = marks.peer + numberOf(peer.subnet, host.containerPool);
   return [
     {
@@ -58,10 +55,10 @@ function peerFacts(host: HostFacts, peer: PeerAssignment): readonly Fact[] {
       del: `neigh del ${via} dev ${device}`,
     },
     {
-      key: `fdb ${mac} ${outer}`,
+      key: `fdb ${mac} ${peer.address}`,
       program: 'bridge',
-      add: `fdb replace ${mac} dev ${device} dst ${outer}`,
-      del: `fdb del ${mac} dev ${device} dst ${outer}`,
+      add: `fdb replace ${mac} dev ${device} dst ${peer.address}`,
+      del: `fdb del ${mac} dev ${device} dst ${peer.address}`,
     },
     route(`${peer.subnet} via ${via} dev ${device}`, 'onlink'),
     ...(host.marksRoute

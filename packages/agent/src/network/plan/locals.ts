@@ -57,10 +57,6 @@ export interface PeerEnv {
   readonly containerPool: string;
   /** Addresses that are closed to containers, whatever their networks: the controllers'. */
   readonly guarded: readonly string[];
-  /** Outer address that a peer's tunnel has. */
-  readonly outer: (peer: PeerAssignment) => string;
-  /** True for peers that cannot lead answers back: what goes to them gets our source address. */
-  readonly isPlain: (peer: PeerAssignment) => boolean;
 }
 
 /** What stands in the table for the other hosts. */
@@ -71,11 +67,10 @@ export function peerElements(peers: readonly PeerAssignment[], env: PeerEnv): El
     const number = numberOf(peer.subnet, env.containerPool);
     const mac = tunnelMac(peer.subnet);
     list.put('guarded', peer.address);
-    list.put('peer_outer', env.outer(peer));
+    list.put('peer_outer', peer.address);
     list.put('peer_host', tunnelAddress(peer.subnet));
     list.put('peer_mark', mac, `0x${(marks.peer + number).toString(16)}`);
     list.put('peer_zone', mac, String(number));
-    if (env.isPlain(peer)) list.put('peer_plain', peer.subnet);
   }
   return list.elements;
 }

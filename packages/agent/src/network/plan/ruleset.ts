@@ -4,8 +4,6 @@ import { slotChains } from './slots.ts';
 /** What the fixed part of a host's ruleset follows from. */
 export interface RulesetConfig extends Pools {
   readonly subnet: string;
-  /** The only device that tunnel packets may come and go by; absent: any. */
-  readonly tunnelOnly?: string;
 }
 
 /** Our table; in the node's own network namespace. */
@@ -32,15 +30,12 @@ const containers = {
   hear: 'map hear { type ipv4_addr : verdict; }',
   peer_mark: 'map peer_mark { type ether_addr : mark; }',
   peer_zone: 'map peer_zone { typeof ether saddr : ct zone; }',
-  /** Peers: their outer addresses, addresses in the network, and containers' addresses that must not be marked. */
+  /** Peers: their outer addresses, and their addresses in the network. */
   peer_outer: 'set peer_outer { type ipv4_addr; }',
   peer_host: 'set peer_host { type ipv4_addr; }',
-  peer_plain: 'set peer_plain { type ipv4_addr; flags interval; }',
   /** Addresses of hosts and controllers: closed to containers, but for published ports. */
   guarded: 'set guarded { type ipv4_addr; }',
 } as const;
-
-export type ElementName = keyof typeof containers;
 
 /** The table without elements, replacing whatever stands under its name, in one transaction with what follows. */
 export function ruleset(config: RulesetConfig): string {
@@ -75,12 +70,10 @@ function hook(name: string, where: string, ...lines: readonly string[]): string 
  * host's tunnel. Its mark leads the answers back. Its zone keeps two connections of one client apart that came in by two
  * hosts with one source port; if they meet at one container, the second gets another source port, by postrouting's NAT.
  */
-function arrival({ containerPool, subnet, tunnelOnly }: RulesetConfig): readonly string[] {
+function arrival({ containerPool, subnet }: RulesetConfig): readonly string[] {
   const { device } = tunnel;
   const isPeer = `ct mark & ${hex(marks.mask)} == ${hex(marks.peer)}`;
-  const ours = [device, 'lo', ...(tunnelOnly === undefined ? [] : [tunnelOnly])]
-    .map((name) => `"${name}"`)
-    .join(', ');
+  const ours = `"${device}", "lo"`;
   const isSlot = `meta mark & ${hex(marks.mask)} == ${hex(marks.slot)}`;
   return [
     hook('zones', 'filter hook prerouting priority raw',
@@ -129,7 +122,6 @@ function balancing({ vipPool }: RulesetConfig): readonly string[] {
 function filtering(config: RulesetConfig): readonly string[] {
   const { containerPool, vipPool, subnet } = config;
   const { device, port } = tunnel;
-  const only = config.tunnelOnly;
   const published = `ct status dnat ct original ip daddr != ${vipPool}`;
   const refused = [`ip daddr ${vipPool} goto refuse`, `oifname "${device}" ip daddr ${subnet} goto refuse`];
   return [
@@ -159,7 +151,6 @@ function filtering(config: RulesetConfig): readonly string[] {
       'oifname "gv*" jump to_container'),
     hook('input', 'filter hook input priority filter',
       `udp dport ${port} ip saddr != @peer_outer drop`,
-      ...(only === undefined ? [] : [`udp dport ${port} iifname != "${only}" drop`]),
       `iifname "${device}" ct state new ip saddr ${containerPool} ip saddr != @peer_host drop`,
       'iifname != "gv*" accept',
       'ct state established,related accept',
@@ -167,7 +158,6 @@ function filtering(config: RulesetConfig): readonly string[] {
       `ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 accept`,
       'goto deny'),
     hook('out', 'filter hook output priority filter',
-      ...(only === undefined ? [] : [`udp dport ${port} oifname != "${only}" drop`]),
       ...refused),
   ]; // prettier-ignore
 }
@@ -181,8 +171,7 @@ function sources({ containerPool, vipPool, subnet }: RulesetConfig): readonly st
       `ip saddr 127.0.0.0/8 oifname != "lo" snat ip to ${own}`,
       // A container that asks a published port does so as its host: networks do not matter there.
       `ip saddr ${containerPool} oifname "${device}" ct status dnat ct original ip daddr != ${vipPool} snat ip to ${own}`,
-      `ip saddr ${containerPool} ip daddr != ${containerPool} masquerade`,
-      `ip saddr != ${containerPool} oifname "${device}" ip daddr @peer_plain snat ip to ${own}`),
+      `ip saddr ${containerPool} ip daddr != ${containerPool} masquerade`),
   ]; // prettier-ignore
 }
 
