@@ -5,6 +5,7 @@ import { factChanges, type Fact } from '../plan/facts.ts';
 import { tunnelCommands } from '../plan/links.ts';
 import { linksUp, observedKeys, tunnelStands } from '../plan/observed.ts';
 import { bridgeBatch, ipBatch } from './commands.ts';
+import type { Settings } from './settings.ts';
 
 export interface TunnelWish {
   readonly subnet: string;
@@ -22,12 +23,14 @@ export interface Observation {
 /** Links, routes, rules, neighbours of one host: looked at by JSON, changed by batches. */
 export class HostLinks {
   readonly #exec: Exec;
+  readonly #settings: Settings;
   readonly #log: Logger;
   /** What was made, as far as we know. */
   #facts: readonly Fact[] = [];
 
-  constructor(exec: Exec, log: Logger) {
+  constructor(exec: Exec, settings: Settings, log: Logger) {
     this.#exec = exec;
+    this.#settings = settings;
     this.#log = log;
   }
 
@@ -77,7 +80,7 @@ export class HostLinks {
     if (await this.#hasTunnel(wish)) return false;
     await ipBatch(this.#exec, [`link del ${tunnel.device}`], { force: true });
     await ipBatch(this.#exec, tunnelCommands(wish.subnet, wish.local, wish.mtu));
-    await this.#exec(['sysctl', '-q', '-w', ...deviceSettings(tunnel.device)]);
+    await this.#settings(deviceSettings(tunnel.device));
     return true;
   }
 

@@ -6,9 +6,11 @@ import { containerFact, hostFacts, staleFacts, type Fact } from '../plan/facts.t
 import type { Local } from '../plan/locals.ts';
 import { HostLinks } from './host-links.ts';
 import { KernelTable } from './kernel-table.ts';
+import type { Settings } from './settings.ts';
 
 export interface KernelHostDeps extends Pools {
   readonly exec: Exec;
+  readonly settings: Settings;
   readonly log: Logger;
   readonly guarded: readonly string[];
 }
@@ -29,7 +31,7 @@ export class KernelHost {
     this.#deps = deps;
     this.#subnet = subnet;
     this.#address = address;
-    this.#links = new HostLinks(deps.exec, deps.log);
+    this.#links = new HostLinks(deps.exec, deps.settings, deps.log);
     const { containerPool, vipPool, guarded } = deps;
     this.#table = new KernelTable(deps.exec, deps.log, {
       containerPool,
@@ -46,9 +48,8 @@ export class KernelHost {
 
   /** What must be there before links are looked at. */
   async prepare(): Promise<void> {
-    const { exec } = this.#deps;
     this.#mtu = (await this.#uplinkMtu()) - tunnelOverhead;
-    await exec(['sysctl', '-q', '-w', ...hostSettings]);
+    await this.#deps.settings(hostSettings);
     this.#marksRoute = await this.#canRouteByMark();
     await this.#ensureTunnel();
   }
