@@ -188,7 +188,6 @@ const placements: fc.Arbitrary<Placement> = fc
     spread: fc.array(fc.string()),
     prefer: fc.array(fc.record({ constraint: fc.string(), weight: fc.integer({ min: -1_000, max: 1_000 }) })),
     priority: fc.integer({ min: -1_000, max: 1_000 }),
-    preempt: fc.boolean(),
   })
   .map(({ maxPerNode, ...rest }) => ({ ...rest, ...(maxPerNode !== undefined && { maxPerNode }) }));
 

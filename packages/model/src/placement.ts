@@ -23,10 +23,8 @@ export interface SoftPlacement {
   readonly spread: readonly string[];
   /** Hosts that are liked better (or, below 0, worse); 100 is worth as much as one task of the service less on the host. */
   readonly prefer: readonly Preference[];
-  /** Who is placed first, and who may be stopped for whom: the higher one wins. */
+  /** Who is placed first when room is short: the higher one. */
   readonly priority: number;
-  /** May stop tasks of lower priority when no host has room. */
-  readonly preempt: boolean;
 }
 
 export interface Preference {
@@ -41,7 +39,6 @@ export const defaultPlacement: Placement = {
   spread: [],
   prefer: [],
   priority: 0,
-  preempt: false,
 };
 
 export const maxPriority = 1_000;
@@ -53,8 +50,8 @@ export function hardPart({ devices, maxPerNode, near, apart }: Placement): HardP
 }
 
 /** The part that only new placements look at. */
-export function softPart({ spread, prefer, priority, preempt }: Placement): SoftPlacement {
-  return { spread, prefer, priority, preempt };
+export function softPart({ spread, prefer, priority }: Placement): SoftPlacement {
+  return { spread, prefer, priority };
 }
 
 /** What is wrong with a placement, with paths below `placement`. */

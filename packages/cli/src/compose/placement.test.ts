@@ -39,6 +39,5 @@ test('reads spread, limits a host, devices, neighbours, preferences and priority
     spread: ['node.labels.zone', 'node.labels.rack'],
     prefer: [{ constraint: 'node.labels.disk==ssd', weight: 70 }],
     priority: -5,
-    preempt: false,
   });
 });

@@ -29,7 +29,6 @@ export function readPlacement(
     spread: readSpread(doc, doc.get(deploy, 'preferences')),
     prefer: readPrefer(doc, doc.get(extras, 'prefer')),
     priority: signed(doc, doc.get(extras, 'priority'), 'priority') ?? 0,
-    preempt: false,
   };
   return same(placement, defaultPlacement) ? undefined : placement;
 }

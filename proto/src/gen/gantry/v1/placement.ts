@@ -21,7 +21,6 @@ export interface Placement {
   spread: string[];
   prefer: PlacementPreference[];
   priority: number;
-  preempt: boolean;
 }
 
 export interface Placement_DevicesEntry {
@@ -35,16 +34,7 @@ export interface PlacementPreference {
 }
 
 function createBasePlacement(): Placement {
-  return {
-    devices: {},
-    maxPerNode: undefined,
-    near: [],
-    apart: [],
-    spread: [],
-    prefer: [],
-    priority: 0,
-    preempt: false,
-  };
+  return { devices: {}, maxPerNode: undefined, near: [], apart: [], spread: [], prefer: [], priority: 0 };
 }
 
 export const Placement: MessageFns<Placement> = {
@@ -69,9 +59,6 @@ export const Placement: MessageFns<Placement> = {
     }
     if (message.priority !== 0) {
       writer.uint32(56).sint32(message.priority);
-    }
-    if (message.preempt !== false) {
-      writer.uint32(64).bool(message.preempt);
     }
     return writer;
   },
@@ -148,14 +135,6 @@ export const Placement: MessageFns<Placement> = {
             message.priority = reader.sint32();
             continue;
           }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.preempt = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -188,7 +167,6 @@ export const Placement: MessageFns<Placement> = {
     message.spread = object.spread?.map((e) => e) || [];
     message.prefer = object.prefer?.map((e) => PlacementPreference.fromPartial(e)) || [];
     message.priority = object.priority ?? 0;
-    message.preempt = object.preempt ?? false;
     return message;
   },
 };
