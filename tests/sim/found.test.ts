@@ -118,8 +118,13 @@ describe('a controller that was cut off from etcd', () => {
     for (const seed of range(8)) expect(await cutOff(seed, undefined)).toBe(undefined);
   });
 
-  test('would stop what it does not know (seen with that protection left out)', async () => {
-    const broken = await Promise.all(range(8).map((seed) => cutOff(seed, ['lease at the doors'])));
+  test('and that thinks that it leads, because its clock stood still, takes in no host', async () => {
+    for (const seed of range(8)) expect(await cutOff(seed, ['lease at the doors'])).toBe(undefined);
+  });
+
+  test('would stop what it does not know (seen with both protections left out)', async () => {
+    const without = ['lease at the doors', 'fenced read'] as const;
+    const broken = await Promise.all(range(8).map((seed) => cutOff(seed, without)));
     expect(broken.filter((words) => words !== undefined)).not.toEqual([]);
   });
 });

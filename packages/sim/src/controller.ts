@@ -19,6 +19,8 @@ export type Protection =
   | 'fence'
   /** Agents are spoken to only while the lease holds. */
   | 'lease at the doors'
+  /** A host that registers or asks for everything is answered only after a fenced read. */
+  | 'fenced read'
   /** A term begins only once the view has caught up. */
   | 'catching up';
 
@@ -98,6 +100,7 @@ export class SimController {
       ...base,
       ...(!without.includes('fence') && { fence: election }),
     });
+    if (without.includes('fenced read')) store.fenced = () => Promise.resolve({ ok: true, revision: 0 });
     const begin = (): ReturnType<typeof startTerm> =>
       startTerm({
         ...base,

@@ -1,8 +1,17 @@
-import { status as grpcStatus, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  status as grpcStatus,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
-import type { AgentGatewayServer, AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import type {
+  AgentGatewayServer,
+  AssignmentsMessage,
+  AssignmentsRequest,
+} from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import * as toModel from '@gantry/proto/to-model';
 import type { CredentialStore } from '../images/credentials.ts';
@@ -78,6 +87,8 @@ export class Dispatcher {
         this.#mustLead();
         if (!description) throw new GantryError('invalid', 'a registration without a description');
         await this.#registry.register(nodeId, name, toModel.nodeDescription(description));
+        // A host that is known and unchanged needs no write, which would have told whether this controller leads.
+        await this.#mustBeCurrent();
         const session = this.#sessions.begin(this.#deps.newId(), nodeId);
         this.#deps.log.info('a node registered', { node: name, nodeId });
         return { sessionId: session.id, heartbeatMs: this.#heartbeatMs, natsUrl: this.#deps.natsUrl };
@@ -110,22 +121,12 @@ export class Dispatcher {
       }),
       assignments: (call) => {
         call.on('error', () => undefined);
-        const session = this.#deps.leads() ? this.#sessions.get(call.request.sessionId) : undefined;
-        if (!session) {
-          call.destroy(unknownSession());
-          return;
-        }
-        const end = (): void => void call.end();
-        session.onEnd.add(end);
-        const stop = this.#feed.follow(session.nodeId, {
-          end,
-          write: (message: AssignmentsMessage) => call.write(message),
-          onDrain: (listener) => call.on('drain', listener),
-        });
-        call.on('close', () => {
-          stop();
-          session.onEnd.delete(end);
-        });
+        let open = true;
+        call.on('close', () => (open = false));
+        this.#mustBeCurrent().then(
+          () => open && this.#follow(call),
+          (error: unknown) => call.destroy(asStatus(error)),
+        );
       },
       relay: (call) => {
         this.#deps.relay.accept(call, (sessionId) => this.#sessions.get(sessionId));
@@ -153,6 +154,33 @@ export class Dispatcher {
         );
       },
     };
+  }
+
+  #follow(call: ServerWritableStream<AssignmentsRequest, AssignmentsMessage>): void {
+    const session = this.#deps.leads() ? this.#sessions.get(call.request.sessionId) : undefined;
+    if (!session) {
+      call.destroy(unknownSession());
+      return;
+    }
+    const end = (): void => void call.end();
+    session.onEnd.add(end);
+    const stop = this.#feed.follow(session.nodeId, {
+      end,
+      write: (message: AssignmentsMessage) => call.write(message),
+      onDrain: (listener) => call.on('drain', listener),
+    });
+    call.on('close', () => {
+      stop();
+      session.onEnd.delete(end);
+    });
+  }
+
+  /** Before a host is told all that it should hold: an older view would have it stop what has been started since. */
+  async #mustBeCurrent(): Promise<void> {
+    const result = await this.#deps.store.fenced();
+    if (result.ok) return;
+    if (result.why === 'not_leader') throw new GantryError('not_leader', 'this controller does not lead');
+    throw new GantryError('unreachable', 'it cannot be read from etcd whether this controller leads');
   }
 
   #mustLead(): void {

@@ -35,6 +35,9 @@ class OpenTables implements Store {
     this.#listener = listener;
     return () => undefined;
   };
+  fenced = (): never => {
+    throw new Error('the feed asks nothing');
+  };
   reached = (): Promise<void> => Promise.resolve();
   close = (): Promise<void> => Promise.resolve();
 }

@@ -43,6 +43,15 @@ test('lists more than one page', async () => {
   expect((await open('/pages')).view().count('task')).toBe(2_500);
 });
 
+test('a fenced read does not wait for revisions that are of keys elsewhere in etcd', async () => {
+  const store = await open('/fenced');
+  const task = aTask();
+  await store.commit([{ op: 'put', object: task }]);
+  for (let other = 0; other < 5; other++) await client.put(`elsewhere/${other}`).value('x');
+  expect(await store.fenced()).toMatchObject({ ok: true });
+  expect([...store.view().all('task')]).toHaveLength(1);
+});
+
 test('etcd may be killed: writes say so, and afterwards the view is right without anybody asking', async () => {
   const store = await open('/killed');
   const before = aTask();

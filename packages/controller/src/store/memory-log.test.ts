@@ -31,8 +31,10 @@ test('a controller that does not lead cannot write', async () => {
   const lead = { key: 'leader', createdAt: 99 };
   const former = await openStore(log, { ...deps, fence: { current: () => lead } });
   expect(await former.commit([{ op: 'put', object: aTask() }])).toEqual({ ok: false, why: 'not_leader' });
+  expect(await former.fenced()).toEqual({ ok: false, why: 'not_leader' });
   const never = await openStore(log, { ...deps, fence: { current: () => undefined } });
   expect(await never.commit([{ op: 'put', object: aTask() }])).toEqual({ ok: false, why: 'not_leader' });
+  expect(await never.fenced()).toEqual({ ok: false, why: 'not_leader' });
 });
 
 /** The same log, but its watches begin only after the history was compacted. */

@@ -3,6 +3,7 @@ import type { Logger } from '@gantry/kit/log';
 import type { AnyObject } from '@gantry/model/objects';
 import { Echo } from './echo.ts';
 import { decode, encode, keyOf, parseKey } from './codec.ts';
+import { FencedRead } from './fenced-read.ts';
 import type { Compare, Entry, Log, LogEvent, Operation } from './log.ts';
 import { maxWrites, type Change, type CommitResult, type Store, type View, type Write } from './store.ts';
 import { Tables } from './tables.ts';
@@ -43,10 +44,17 @@ class LogStore implements Store {
   #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
   #unwatch: () => void = () => undefined;
   #auditedAt = 0;
+  readonly #fencedRead: FencedRead;
 
   constructor(source: Log, deps: StoreDeps) {
     this.#source = source;
     this.#deps = deps;
+    this.#fencedRead = new FencedRead({
+      log: source,
+      lead: () => this.#lead(),
+      shown: () => this.#tables.revision,
+      caughtUp: (revision) => this.#caughtUp(revision, catchUpMs),
+    });
   }
 
   async open(): Promise<void> {
@@ -69,23 +77,36 @@ class LogStore implements Store {
     if (writes.length === 0) return { ok: true, revision: this.#tables.revision };
     if (writes.length > maxWrites)
       throw new RangeError(`a commit of ${writes.length} writes; at most ${maxWrites}`);
-    const { fence } = this.#deps;
-    const lead = fence?.current();
-    if (fence && !lead) return { ok: false, why: 'not_leader' };
+    const lead = this.#lead();
+    if (!lead) return { ok: false, why: 'not_leader' };
     const operations = writes.map(operationOf);
     this.#echo.expect(writes, operations);
-    const compares: Compare[] = [...(lead ? [lead] : []), ...writes.map(compareOf)];
+    const compares: Compare[] = [...lead, ...writes.map(compareOf)];
     const result = await this.#source.txn(compares, operations);
     if (result.outcome !== 'committed') this.#echo.forget(operations);
     if (result.outcome === 'unknown') return { ok: false, why: 'unavailable', message: result.message };
     if (result.outcome === 'refused') {
       // What is decided anew should see what caused the conflict.
       await this.#caughtUp(result.revision, conflictMs);
-      return { ok: false, why: lead && result.failed.includes(lead.key) ? 'not_leader' : 'conflict' };
+      return {
+        ok: false,
+        why: lead.some(({ key }) => result.failed.includes(key)) ? 'not_leader' : 'conflict',
+      };
     }
     if (!(await this.#caughtUp(result.revision, catchUpMs)))
       return { ok: false, why: 'unavailable', message: 'committed, but the watch does not show it yet' };
     return { ok: true, revision: result.revision };
+  }
+
+  fenced(): Promise<CommitResult> {
+    return this.#fencedRead.ask();
+  }
+
+  /** What holds only while this controller leads; undefined if it knows that it does not. */
+  #lead(): readonly Compare[] | undefined {
+    const { fence } = this.#deps;
+    const lead = fence?.current();
+    return lead ? [lead] : fence ? undefined : [];
   }
 
   reached(revision: number): Promise<void> {

@@ -78,6 +78,20 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       await one.reached(1);
     });
 
+    test('a fenced read shows what anybody has written before it, and what was deleted', async () => {
+      const [reader, writer] = [await open(), await open()];
+      for (let round = 0; round < 20; round++) {
+        const task = aTask();
+        await writer.commit([put(task)]);
+        const { version } = writer.view().get('task', task.id)!;
+        expect((await reader.fenced()).ok).toBe(true);
+        expect(reader.view().get('task', task.id)).toEqual(writer.view().get('task', task.id));
+        await writer.commit([{ op: 'delete', kind: 'task', id: task.id, version }]);
+        expect((await Promise.all([reader.fenced(), reader.fenced()])).every(({ ok }) => ok)).toBe(true);
+        expect(reader.view().get('task', task.id)).toBeUndefined();
+      }
+    });
+
     test('of two writers of one object exactly one wins', async () => {
       const [one, two] = await Promise.all([open(), open()]);
       const task = aTask();

@@ -73,6 +73,11 @@ export interface Store {
    * retries by itself.
    */
   commit(writes: readonly Write[]): Promise<CommitResult>;
+  /**
+   * Resolves `ok` once the view shows all that anybody had committed when this was called, and this controller led then:
+   * what is read now may be told to others as what is wanted.
+   */
+  fenced(): Promise<CommitResult>;
   /** Resolves once the view shows the given revision, however long that takes; also when the store is closed. */
   reached(revision: number): Promise<void>;
   /** Hears every change in order, in batches, after the view contains them. Answers with the unsubscriber. */
