@@ -132,6 +132,13 @@ describe('readiness', () => {
     expect(stage.asked).toBe(0);
   });
 
+  test('a task tells its address as soon as it starts, so that others know of it before it is ready', async () => {
+    const stage = new Stage();
+    await stage.agent();
+    const starting = stage.told.find(({ state }) => state === 'starting');
+    expect(starting).toMatchObject({ address: '10.210.1.2', ready: false });
+  });
+
   test('a task with one is ready when its first check succeeds, and not before', async () => {
     const stage = new Stage(check);
     stage.answer = { ok: false, words: 'refused' };

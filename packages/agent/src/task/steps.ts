@@ -107,7 +107,8 @@ async function run(deps: StepDeps, life: TaskLife, desired: () => Situation['des
   const { address } = life.prepared.attachment;
   deps.failpoint('files');
   // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
-  const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}` } as const;
+  // With its address: until it is ready, others that ask it are refused at once and not left without an answer.
+  const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}`, address } as const;
   await life.becomeKept(starting, { started: startFacts(deps, life) });
   deps.failpoint('starting');
   await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
