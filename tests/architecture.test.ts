@@ -42,7 +42,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'agent/task': ['model', 'kit', ...driverTypes],
   'agent/worker': ['model', 'kit', 'agent/task', ...driverTypes],
   'agent/dns': ['model', 'kit', 'types:agent/network'],
-  'agent/link': ['model', 'kit', 'proto', 'types:agent/logs', 'types:agent/runtime', 'types:agent/images'],
+  'agent/link': [
+    'model',
+    'kit',
+    'proto',
+    'types:agent/logs',
+    'types:agent/runtime',
+    'types:agent/images',
+    'types:agent/volumes',
+  ],
   ...Object.fromEntries(
     drivers.map((name) => [
       `agent/${name}`,

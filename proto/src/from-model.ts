@@ -70,6 +70,8 @@ export function nodeDescription(value: NodeDescription): agent.NodeDescription {
   return { ...value, devices: { ...value.devices } };
 }
 
+export { heldVolumesToWire as heldVolumes } from './volumes.ts';
+
 export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignment {
   return {
     ...value,

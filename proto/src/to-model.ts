@@ -23,6 +23,7 @@ import { healthToModel } from './supervision.ts';
 const healthWords = ['starting', 'healthy', 'unhealthy'] as const;
 
 export { networkingToModel as networking } from './networking.ts';
+export { heldVolumesToModel as heldVolumes } from './volumes.ts';
 export { WireError } from './words.ts';
 
 /** Wire to model: throws WireError on missing messages and on words that the model does not know. */

@@ -132,7 +132,32 @@ test('what reaches the host is refused with the flag that would allow it', async
   await cluster.ok('rm', 'closed');
 }); // prettier-ignore
 
-test('nothing is left of them but the volume', async () => {
+interface Copy {
+  readonly node: string;
+  readonly usedBy: readonly string[];
+}
+
+/** The copies of the volume, as `volume ls` shows them. */
+async function copies(name: string): Promise<readonly Copy[]> {
+  const volumes = JSON.parse(await cluster.ok('volume', 'ls', '-o', 'json')) as { name: string; copies: Copy[] }[];
+  return volumes.find((volume) => volume.name === name)?.copies ?? [];
+} // prettier-ignore
+
+test('a volume is listed with its users, is not removed while it is used, and outlives its stack', async () => {
+  expect(await copies('keys_data')).toMatchObject([{ node: 'n1', usedBy: ['keys/many.1'] }]);
+  const refused = await cluster.gantry('volume', 'rm', 'keys_data');
+  expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('keys_data on n1: volume keys_data is used by task') as string });
   await cluster.ok('rm', 'keys');
   await waitFor('an empty census', async () => ((await cluster.leaks()).length === 0 ? true : undefined), 15_000, 200);
+  expect(await copies('keys_data')).toMatchObject([{ node: 'n1', usedBy: [] }]);
+}); // prettier-ignore
+
+test('volumes are made on a host, and those that nothing needs are pruned after a question', async () => {
+  await cluster.ok('volume', 'create', 'mine', '--node', 'n1', '--label', 'team=core');
+  await waitFor('the new volume', async () => ((await copies('mine')).length === 1 ? true : undefined), 5_000, 50);
+  expect(await cluster.ok('volume', 'inspect', 'mine')).toContain('team: core');
+  expect((await cluster.gantry('volume', 'prune')).stderr).toContain('fix: write --yes');
+  expect((await cluster.gantry('volume', 'prune', '--dry-run')).stderr).toContain('2 volumes would be removed');
+  expect((await cluster.gantry('volume', 'prune', '--yes')).stderr).toContain('2 volumes removed');
+  await waitFor('no volumes', async () => ((await cluster.gantry('volume', 'ls', '-q')).stdout === '' ? true : undefined), 5_000, 50);
 }); // prettier-ignore

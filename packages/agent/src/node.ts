@@ -5,6 +5,7 @@ import type { NodeDescription } from '@gantry/model/node';
 import type { AgentGatewayClient, RegisterResponse } from '@gantry/proto/gen/gantry/v1/agent';
 import { Link } from './link/link.ts';
 import { Reporter } from './link/reporter.ts';
+import { VolumeNews } from './link/volume-news.ts';
 import { Worker, type WorkerDeps } from './worker/worker.ts';
 
 /** What an agent is made of, on whatever host: the real one, a hollow one, a simulated one. */
@@ -36,9 +37,13 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     address: parts.description.address,
     report: (taskId, status) => reporter.report(taskId, status),
   });
+  const volumeNews = new VolumeNews(parts.volumes, (error) =>
+    parts.log.warn('the volumes of this host could not be listed', { error: String(error) }),
+  );
   const link = new Link({
     ...parts,
     reporter,
+    volumeNews,
     statuses: () => worker.statuses(),
     onAssignments: (assignments) => worker.assign(assignments),
     onSession: (session, client) => parts.onSession?.(session, client),
@@ -48,6 +53,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   return {
     running: () => worker.running(),
     close: async () => {
+      volumeNews.close();
       await link.close();
       await worker.close();
     },

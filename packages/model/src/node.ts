@@ -1,4 +1,5 @@
 import type { NodeId } from './ids.ts';
+import type { HeldVolumes } from './volume.ts';
 
 /** What an agent says of its host when it registers. */
 export interface NodeDescription {
@@ -37,6 +38,8 @@ export interface Node {
   readonly silentSince?: number;
   /** Why nothing new should be put on its disk, in the agent's words; absent while all is well. Written by `dispatcher`. */
   readonly pressure?: string;
+  /** Named volumes on its disk; absent: none, or not told yet. Written by `dispatcher` when one came or went. */
+  readonly volumes?: HeldVolumes;
   /** Written by `node-health`. */
   readonly state: NodeState;
   readonly stateReason: string;

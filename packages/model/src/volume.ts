@@ -45,14 +45,40 @@ export interface TmpfsMount {
 
 export type VolumeMount = NamedVolumeMount | BindMount | TmpfsMount;
 
-/** A volume on a node, as its agent tells of it. */
-export interface NodeVolume {
+/** A volume that a node holds, as the cluster keeps it. */
+export interface HeldVolume {
   readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
   /** ms since the epoch. */
   readonly createdAt: number;
+}
+
+/** A volume on a node, as its agent tells of it when asked. */
+export interface NodeVolume extends HeldVolume {
+  readonly labels: Readonly<Record<string, string>>;
   /** Tasks of this node that have it mounted, by id. */
   readonly usedBy: readonly string[];
+}
+
+/** What a node's object says of its volumes. Who uses them is not kept: the tasks say it. */
+export interface HeldVolumes {
+  /** At most `maxHeldVolumes`, sorted by name. */
+  readonly held: readonly HeldVolume[];
+  /** Those that are there beyond. */
+  readonly leftOut: number;
+}
+
+/** Bound of what is kept of one node: some 100 KB in its object. */
+export const maxHeldVolumes = 1_000;
+
+/** Volumes of a node as its object keeps them. */
+export function heldVolumes(all: readonly HeldVolume[]): HeldVolumes {
+  const sorted = all.map(({ name, createdAt }) => ({ name, createdAt })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { held: sorted.slice(0, maxHeldVolumes), leftOut: Math.max(0, sorted.length - maxHeldVolumes) };
+} // prettier-ignore
+
+/** Whether a node with these volumes has one of that name; that of a stack's `data` is `STACK_data`. */
+export function holdsVolume(volumes: HeldVolumes | undefined, name: string): boolean {
+  return volumes?.held.some((volume) => volume.name === name) ?? false;
 }
 
 /** Docker's own rule: no slash, no leading dot or dash. */

@@ -20,7 +20,7 @@ export interface GatewayFaults {
   full: number;
 }
 
-type Method = 'register' | 'heartbeat' | 'report' | 'applied';
+type Method = 'register' | 'heartbeat' | 'report' | 'applied' | 'reportVolumes';
 type Done = (error: Error | null, response?: unknown) => void;
 type Handler = (call: { readonly request: unknown }, done: Done) => void;
 
@@ -57,6 +57,7 @@ export class GatewayClient {
       heartbeat: unary('heartbeat'),
       report: unary('report'),
       applied: unary('applied'),
+      reportVolumes: unary('reportVolumes'),
       assignments: (request: unknown) => this.#stream('assignments', request),
       relay: () => this.#stream('relay', undefined),
     } as unknown as AgentGatewayClient;

@@ -5,6 +5,7 @@ import type { Logger } from '@gantry/kit/log';
 import type { NodeAssignments } from '@gantry/model/assignment';
 import type { NodeDescription } from '@gantry/model/node';
 import type { TaskStatus } from '@gantry/model/task';
+import type { HeldVolumes } from '@gantry/model/volume';
 import type {
   AgentGatewayClient,
   AssignmentsMessage,
@@ -18,6 +19,8 @@ import { unary } from './call.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
 import type { Reporter } from './reporter.ts';
+import type { VolumeNews } from './volume-news.ts';
+import type { OrderedVolumes } from './volume-orders.ts';
 
 export interface LinkDeps {
   /** A client of each controller, tried in turn. */
@@ -27,6 +30,8 @@ export interface LinkDeps {
   readonly description: NodeDescription;
   readonly reporter: Reporter;
   readonly logs: Logs;
+  readonly volumes: OrderedVolumes;
+  readonly volumeNews: VolumeNews;
   readonly runtime: Pick<Runtime, 'exec'>;
   /** Why nothing new should be placed here; undefined while all is well. */
   readonly pressure?: () => string | undefined;
@@ -83,8 +88,14 @@ export class Link {
 
   /** One session, from register to its end; answers or throws why it ended. */
   async #session(client: AgentGatewayClient): Promise<string> {
-    const { nodeId, name, description, clock, log, reporter } = this.#deps;
-    const registration = { nodeId, name, description: fromModel.nodeDescription(description) };
+    const { nodeId, name, description, clock, log, reporter, volumeNews } = this.#deps;
+    const volumes = volumeNews.known();
+    const registration = {
+      nodeId,
+      name,
+      description: fromModel.nodeDescription(description),
+      volumes: volumes && fromModel.heldVolumes(volumes),
+    };
     const session = await unary(client.register.bind(client), registration, clock);
     log.info('registered with the controller', { session: session.sessionId });
     const ends = new Ends();
@@ -94,9 +105,11 @@ export class Link {
     const stopBeating = beat(client, session, this.#deps, ends);
     this.#deps.onSession(session, client);
     reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
+    volumeNews.connected((news) => this.#tellVolumes(client, session, news, ends), volumes);
     const why = await ends.ended;
     this.#abort.signal.removeEventListener('abort', stop);
     reporter.disconnected();
+    volumeNews.disconnected();
     stopBeating();
     for (const close of streams) close();
     return why;
@@ -136,11 +149,26 @@ export class Link {
     stream.write({ body: { $case: 'hello', value: { sessionId: session.sessionId } } });
     const serve: ServeExec = (streamId, onEnd) =>
       serveExec(client, session.sessionId, streamId, this.#deps.runtime, onEnd);
-    const relay = new Relay(stream, this.#deps.logs, serve);
+    const relay = new Relay(stream, this.#deps.logs, this.#deps.volumes, serve);
     return () => {
       relay.close();
       stream.cancel();
     };
+  }
+
+  async #tellVolumes(
+    client: AgentGatewayClient,
+    { sessionId }: RegisterResponse,
+    volumes: HeldVolumes,
+    ends: Ends,
+  ): Promise<void> {
+    try {
+      const request = { sessionId, volumes: fromModel.heldVolumes(volumes) };
+      await unary(client.reportVolumes.bind(client), request, this.#deps.clock);
+    } catch (error) {
+      ends.end(`a report of volumes failed: ${errorText(error)}`);
+      throw error;
+    }
   }
 
   async #report(

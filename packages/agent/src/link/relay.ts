@@ -1,6 +1,8 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { RelayDown, RelayOpenLogs, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
+import type { RelayVolumesOrder } from '@gantry/proto/gen/gantry/v1/volume';
 import type { Logs, LogQuery } from '../logs/logs.ts';
+import { carryOut, type OrderedVolumes } from './volume-orders.ts';
 
 /** Serves one process; calls `onEnd` once it is over. */
 export type ServeExec = (streamId: string, onEnd: () => void) => { close(): void };
@@ -9,15 +11,22 @@ export type ServeExec = (streamId: string, onEnd: () => void) => { close(): void
 export class Relay {
   readonly #stream: ClientDuplexStream<RelayUp, RelayDown>;
   readonly #logs: Logs;
+  readonly #volumes: OrderedVolumes;
   readonly #open = new Map<string, AbortController>();
   /** Processes that users run in containers, each on a call of its own. */
   readonly #executions = new Set<{ close(): void }>();
   readonly #serveExec: ServeExec;
 
   /** `serveExec` dials the controller for one process; the relay closes it when it ends. */
-  constructor(stream: ClientDuplexStream<RelayUp, RelayDown>, logs: Logs, serveExec: ServeExec) {
+  constructor(
+    stream: ClientDuplexStream<RelayUp, RelayDown>,
+    logs: Logs,
+    volumes: OrderedVolumes,
+    serveExec: ServeExec,
+  ) {
     this.#stream = stream;
     this.#logs = logs;
+    this.#volumes = volumes;
     this.#serveExec = serveExec;
     stream.on('data', (order: RelayDown) => this.#take(order));
   }
@@ -42,9 +51,17 @@ export class Relay {
         this.#executions.add(execution);
         return;
       }
+      case 'volumesOrder':
+        void this.#orderVolumes(body.value);
+        return;
       case undefined:
         return;
     }
+  }
+
+  async #orderVolumes(order: RelayVolumesOrder): Promise<void> {
+    const results = await carryOut(this.#volumes, order);
+    await this.#write({ body: { $case: 'volumesAnswer', value: { streamId: order.streamId, results } } });
   }
 
   async #sendLogs({ streamId, taskId, options }: RelayOpenLogs): Promise<void> {

@@ -13,11 +13,10 @@ export class FakeVolumes implements Volumes {
     for (const mount of mounts) {
       if (mount.kind !== 'volume' || mount.source === undefined) continue;
       if (mount.external && !this.#volumes.has(mount.source)) return Promise.reject(missing(mount.source));
-      if (!this.#volumes.has(mount.source)) this.#volumes.set(mount.source, mount.labels ?? {});
+      void this.create(mount.source, mount.labels ?? {});
       names.push(mount.source);
     }
     this.#uses.set(taskId, names);
-    this.#changed();
     const sources = mounts.flatMap((mount): [string, string][] =>
       mount.kind === 'tmpfs' ? [] : [[mount.target, `/volumes/${mount.source ?? taskId}`]],
     );
@@ -25,7 +24,7 @@ export class FakeVolumes implements Volumes {
   }
 
   release(taskId: string): Promise<void> {
-    if (this.#uses.delete(taskId)) this.#changed();
+    this.#uses.delete(taskId);
     return Promise.resolve();
   }
 
@@ -44,7 +43,8 @@ export class FakeVolumes implements Volumes {
   }
 
   create(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    if (!this.#volumes.has(name)) this.#volumes.set(name, labels);
+    if (this.#volumes.has(name)) return Promise.resolve();
+    this.#volumes.set(name, labels);
     this.#changed();
     return Promise.resolve();
   }

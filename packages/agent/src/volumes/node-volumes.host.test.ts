@@ -114,6 +114,19 @@ test('a volume in use is not deleted, one that is free is, and one that is not t
   await prepare('task00000002', named({ external: true }));
 });
 
+test('a volume that came or went is told, a task that uses one is not', async () => {
+  let told = 0;
+  volumes.onChange(() => told++);
+  await prepare('task00000001', named());
+  expect(told).toBe(1);
+  await prepare('task00000002', named());
+  await volumes.create('data', {});
+  for (const task of ['task00000001', 'task00000002']) await volumes.release(task);
+  expect(told).toBe(1);
+  await volumes.remove('data');
+  expect(told).toBe(2);
+});
+
 test('a subpath is inside the volume whatever links its containers make', async () => {
   const data = await prepare('task00000001', named());
   await mkdir(join(data, 'real'));

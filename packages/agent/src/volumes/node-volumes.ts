@@ -51,7 +51,6 @@ class NodeVolumes implements Volumes {
       if (mount.kind === 'volume') sources.set(mount.target, await this.#volume(input, mount, index));
       else if (mount.kind === 'bind') sources.set(mount.target, await this.#bind(taskId, mount, index));
     }
-    if (names.length > 0) this.#changed();
     return sources;
   }
 
@@ -60,7 +59,7 @@ class NodeVolumes implements Volumes {
     if (source === undefined) return this.#mounts.ownDirectory(input.taskId, index);
     await this.#turns.run(source, async () => {
       if (mount.external && !(await this.#store.read(source))) throw missing(source, 'it is external');
-      await this.#store.create(source, mount.labels ?? {});
+      if (await this.#store.create(source, mount.labels ?? {})) this.#changed();
       if (!mount.noCopy && subpath === undefined) await this.#store.fill(source, { ...input, target });
     });
     if (subpath === undefined) return this.#store.data(source);
@@ -81,10 +80,8 @@ class NodeVolumes implements Volumes {
     });
   }
 
-  async release(taskId: string): Promise<void> {
-    const used = await this.#mounts.names(taskId);
-    await this.#mounts.release(taskId);
-    if (used.length > 0) this.#changed();
+  release(taskId: string): Promise<void> {
+    return this.#mounts.release(taskId);
   }
 
   held(): Promise<readonly string[]> {
@@ -113,8 +110,7 @@ class NodeVolumes implements Volumes {
   }
 
   async create(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    await this.#turns.run(name, () => this.#store.create(name, labels));
-    this.#changed();
+    if (await this.#turns.run(name, () => this.#store.create(name, labels))) this.#changed();
   }
 
   async remove(name: string): Promise<void> {

@@ -30,6 +30,6 @@ export interface Volumes {
   create(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
   /** Deletes a volume with all its data. Throws `conflict` while a task uses it, `not_found` if there is none. */
   remove(name: string): Promise<void>;
-  /** Hears when volumes, or who uses them, changed. */
+  /** Hears when a volume came or went. */
   onChange(listener: () => void): () => void;
 }

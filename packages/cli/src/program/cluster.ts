@@ -7,11 +7,13 @@ import type { GlobalOptions } from '../options.ts';
 import { declare, runs, type Cli } from './declare.ts';
 import { addNetworkCommands } from './networks.ts';
 import { addNodeCommands } from './nodes.ts';
+import { addVolumeCommands } from './volumes.ts';
 
 /** Commands about hosts, images and the cluster itself. Each is loaded when it is run: `--help` stays quick. */
 export function addClusterCommands(cli: Cli, program: Command): void {
   addNodeCommands(cli, program);
   addNetworkCommands(cli, program);
+  addVolumeCommands(cli, program);
   addImage(cli, program);
   runs(cli, declare(program, 'top', 'what hosts and tasks use now'), async (options: GlobalOptions) =>
     (await import('../commands/nodes.ts')).topCommand(cli.io, options),

@@ -17,6 +17,7 @@ import { Nodes } from './nodes.ts';
 import { Rollouts } from './rollouts.ts';
 import { usageOf } from './usage.ts';
 import { nodeView, serviceView, taskView } from './views.ts';
+import { volumeCalls } from './volumes.ts';
 import { watch } from './watch.ts';
 
 export interface ControlDeps extends Omit<ApplyDeps, 'images'> {
@@ -88,6 +89,7 @@ export function controlService(deps: ControlDeps): ControlServer {
     exec: (call) => execIn(deps, call),
     usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
     ...imageCalls(deps),
+    ...volumeCalls(deps),
   };
 }
 

@@ -83,10 +83,11 @@ export class Dispatcher {
   /** The gRPC service. */
   service(): AgentGatewayServer {
     return {
-      register: answering(async ({ nodeId, name, description }) => {
+      register: answering(async ({ nodeId, name, description, volumes }) => {
         this.#mustLead();
         if (!description) throw new GantryError('invalid', 'a registration without a description');
-        await this.#registry.register(nodeId, name, toModel.nodeDescription(description));
+        const held = volumes && toModel.heldVolumes(volumes);
+        await this.#registry.register(nodeId, name, toModel.nodeDescription(description), held);
         // A host that is known and unchanged needs no write, which would have told whether this controller leads.
         await this.#mustBeCurrent();
         const session = this.#sessions.begin(this.#deps.newId(), nodeId);
@@ -97,6 +98,11 @@ export class Dispatcher {
         const { nodeId } = this.#session(sessionId);
         // What cannot be written now is said again with the next one.
         await this.#registry.setPressure(nodeId, pressure).catch(() => undefined);
+        return {};
+      }),
+      reportVolumes: answering(async ({ sessionId, volumes }) => {
+        const { nodeId } = this.#session(sessionId);
+        if (volumes) await this.#registry.setVolumes(nodeId, toModel.heldVolumes(volumes));
         return {};
       }),
       report: answering(async ({ sessionId, reports }) => {

@@ -3,6 +3,7 @@ import type { Clock } from '@gantry/kit/clock';
 import { namePattern } from '@gantry/model/ids';
 import type { Node, NodeDescription } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
+import type { HeldVolumes } from '@gantry/model/volume';
 import type { Store, Write } from '../store/store.ts';
 
 /** Writes of other parts may come between; looking again settles it. */
@@ -18,8 +19,16 @@ export class NodeRegistry {
     this.#clock = clock;
   }
 
-  /** The node is here. Throws `conflict` if another one that is not down has its name. */
-  async register(id: string, name: string, description: NodeDescription): Promise<void> {
+  /**
+   * The node is here, with these volumes (undefined: those that are known). Throws `conflict` if another one that is not
+   * down has its name.
+   */
+  async register(
+    id: string,
+    name: string,
+    description: NodeDescription,
+    volumes?: HeldVolumes,
+  ): Promise<void> {
     if (!namePattern.test(name)) throw new GantryError('invalid', `"${name}" is not a name for a host`);
     await this.#commit(() => {
       const view = this.#store.view();
@@ -34,10 +43,8 @@ export class NodeRegistry {
           ? [{ op: 'delete', kind: 'node', id: namesake.id, version: namesake.version }]
           : [];
       const known = view.get('node', id);
-      return [
-        ...gone,
-        ...changed(known, known ? heard(known, name, description) : this.#create(id, name, description)),
-      ];
+      const now = known ? heard(known, name, description) : this.#create(id, name, description);
+      return [...gone, ...changed(known, volumes ? withVolumes(now, volumes) : now)];
     });
   }
 
@@ -61,6 +68,14 @@ export class NodeRegistry {
       if (!node) return [];
       const { pressure: _pressure, ...rest } = node;
       return [{ op: 'put', object: pressure === '' ? rest : { ...rest, pressure } }];
+    });
+  }
+
+  /** A volume of the node came or went. */
+  async setVolumes(id: string, volumes: HeldVolumes): Promise<void> {
+    await this.#commit(() => {
+      const node = this.#store.view().get('node', id);
+      return node ? changed(node, withVolumes(node, volumes)) : [];
     });
   }
 
@@ -93,6 +108,11 @@ export class NodeRegistry {
 function heard(node: Node, name: string, description: NodeDescription): Node {
   const { silentSince: _silentSince, ...rest } = node;
   return { ...rest, name, description };
+}
+
+function withVolumes(node: Node, volumes: HeldVolumes): Node {
+  const { volumes: _volumes, ...rest } = node;
+  return volumes.held.length === 0 ? rest : { ...rest, volumes };
 }
 
 function changed(before: Node | undefined, after: Node): readonly Write[] {

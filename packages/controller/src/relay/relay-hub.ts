@@ -5,7 +5,9 @@ import type { NodeId } from '@gantry/model/ids';
 import type { RelayDown, RelayUp } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ExecOpen } from '@gantry/proto/gen/gantry/v1/exec';
 import type { LogLine, LogOptions } from '@gantry/proto/gen/gantry/v1/types';
+import type { RelayVolumesOrder, VolumeResult } from '@gantry/proto/gen/gantry/v1/volume';
 import { ExecRelay, type UserExecCall } from './exec-relay.ts';
+import { VolumeAsks } from './volume-asks.ts';
 
 type RelayCall = ServerDuplexStream<RelayUp, RelayDown>;
 
@@ -27,10 +29,12 @@ export class RelayHub {
   readonly #receivers = new Map<string, { readonly nodeId: NodeId; readonly receiver: LogReceiver }>();
   readonly #newId: () => string;
   readonly exec: ExecRelay;
+  readonly #volumes: VolumeAsks;
 
   constructor(newId: () => string, clock: Clock) {
     this.#newId = newId;
     this.exec = new ExecRelay(newId, clock);
+    this.#volumes = new VolumeAsks(newId, clock);
   }
 
   /** Runs a process in a task's container for a user's call. Throws `unreachable` if the node is not connected. */
@@ -56,6 +60,7 @@ export class RelayHub {
         session.onEnd.add(() => call.end());
       } else if (body?.$case === 'logLines')
         this.#receivers.get(body.value.streamId)?.receiver.lines(body.value.lines);
+      else if (body?.$case === 'volumesAnswer') this.#volumes.answer(body.value.streamId, body.value.results);
       else if (body?.$case === 'end') this.#finish(body.value.streamId, body.value.error);
     });
     const gone = (): void => {
@@ -63,6 +68,15 @@ export class RelayHub {
     };
     call.on('end', () => call.end());
     call.on('close', gone).on('cancelled', gone);
+  }
+
+  /** Has a node do something with its volumes; answers for each name. Throws `unreachable`, or `timeout`. */
+  volumes(nodeId: NodeId, order: Omit<RelayVolumesOrder, 'streamId'>): Promise<readonly VolumeResult[]> {
+    const call = this.#calls.get(nodeId);
+    if (!call) return Promise.reject(new GantryError('unreachable', 'the host is not connected'));
+    return this.#volumes.ask(nodeId, (streamId) => {
+      call.write({ body: { $case: 'volumesOrder', value: { ...order, streamId } } });
+    });
   }
 
   /** Opens a task's log on its node; answers with the way to stop. Throws `unreachable` if the node is not connected. */
@@ -86,6 +100,7 @@ export class RelayHub {
 
   #lost(nodeId: NodeId): void {
     this.#calls.delete(nodeId);
+    this.#volumes.lost(nodeId);
     for (const [streamId, open] of [...this.#receivers]) {
       if (open.nodeId === nodeId) this.#finish(streamId, 'the host of the task is no longer connected');
     }

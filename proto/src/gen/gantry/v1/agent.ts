@@ -24,12 +24,23 @@ import {
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
 import { Container, Image, LogLine, LogOptions, Networking, Port, RegistryCredential, TaskStatus } from "./types.ts";
+import {
+  HeldVolumes,
+  RelayVolumesAnswer,
+  RelayVolumesOrder,
+  ReportVolumesRequest,
+  ReportVolumesResponse,
+} from "./volume.ts";
 
 export interface RegisterRequest {
   /** chosen by the agent at its first start and kept on its disk */
   nodeId: string;
   name: string;
-  description: NodeDescription | undefined;
+  description:
+    | NodeDescription
+    | undefined;
+  /** absent: not known yet */
+  volumes: HeldVolumes | undefined;
 }
 
 export interface NodeDescription {
@@ -157,10 +168,12 @@ export interface ReportResponse {
 
 /** From the agent: first hello, then answers to orders. */
 export interface RelayUp {
-  body: { $case: "hello"; value: RelayHello } | { $case: "logLines"; value: RelayLogLines } | {
-    $case: "end";
-    value: RelayEnd;
-  } | undefined;
+  body:
+    | { $case: "hello"; value: RelayHello }
+    | { $case: "logLines"; value: RelayLogLines }
+    | { $case: "end"; value: RelayEnd }
+    | { $case: "volumesAnswer"; value: RelayVolumesAnswer }
+    | undefined;
 }
 
 export interface RelayHello {
@@ -180,10 +193,12 @@ export interface RelayEnd {
 
 /** From the controller: open or cancel a stream. */
 export interface RelayDown {
-  body: { $case: "openLogs"; value: RelayOpenLogs } | { $case: "cancel"; value: RelayCancel } | {
-    $case: "openExec";
-    value: RelayOpenExec;
-  } | undefined;
+  body:
+    | { $case: "openLogs"; value: RelayOpenLogs }
+    | { $case: "cancel"; value: RelayCancel }
+    | { $case: "openExec"; value: RelayOpenExec }
+    | { $case: "volumesOrder"; value: RelayVolumesOrder }
+    | undefined;
 }
 
 export interface RelayOpenLogs {
@@ -238,7 +253,7 @@ export interface BlobChunk {
 }
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { nodeId: "", name: "", description: undefined };
+  return { nodeId: "", name: "", description: undefined, volumes: undefined };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -251,6 +266,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.description !== undefined) {
       NodeDescription.encode(message.description, writer.uint32(26).fork()).join();
+    }
+    if (message.volumes !== undefined) {
+      HeldVolumes.encode(message.volumes, writer.uint32(1602).fork()).join();
     }
     return writer;
   },
@@ -292,6 +310,14 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.description = NodeDescription.decode(reader, reader.uint32());
             continue;
           }
+          case 200: {
+            if (tag !== 1602) {
+              break;
+            }
+
+            message.volumes = HeldVolumes.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -313,6 +339,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     message.name = object.name ?? "";
     message.description = (object.description !== undefined && object.description !== null)
       ? NodeDescription.fromPartial(object.description)
+      : undefined;
+    message.volumes = (object.volumes !== undefined && object.volumes !== null)
+      ? HeldVolumes.fromPartial(object.volumes)
       : undefined;
     return message;
   },
@@ -1820,6 +1849,9 @@ export const RelayUp: MessageFns<RelayUp> = {
       case "end":
         RelayEnd.encode(message.body.value, writer.uint32(26).fork()).join();
         break;
+      case "volumesAnswer":
+        RelayVolumesAnswer.encode(message.body.value, writer.uint32(1602).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1861,6 +1893,14 @@ export const RelayUp: MessageFns<RelayUp> = {
             message.body = { $case: "end", value: RelayEnd.decode(reader, reader.uint32()) };
             continue;
           }
+          case 200: {
+            if (tag !== 1602) {
+              break;
+            }
+
+            message.body = { $case: "volumesAnswer", value: RelayVolumesAnswer.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1894,6 +1934,12 @@ export const RelayUp: MessageFns<RelayUp> = {
       case "end": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "end", value: RelayEnd.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "volumesAnswer": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "volumesAnswer", value: RelayVolumesAnswer.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2107,6 +2153,9 @@ export const RelayDown: MessageFns<RelayDown> = {
       case "openExec":
         RelayOpenExec.encode(message.body.value, writer.uint32(802).fork()).join();
         break;
+      case "volumesOrder":
+        RelayVolumesOrder.encode(message.body.value, writer.uint32(1602).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2148,6 +2197,14 @@ export const RelayDown: MessageFns<RelayDown> = {
             message.body = { $case: "openExec", value: RelayOpenExec.decode(reader, reader.uint32()) };
             continue;
           }
+          case 200: {
+            if (tag !== 1602) {
+              break;
+            }
+
+            message.body = { $case: "volumesOrder", value: RelayVolumesOrder.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2181,6 +2238,12 @@ export const RelayDown: MessageFns<RelayDown> = {
       case "openExec": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "openExec", value: RelayOpenExec.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "volumesOrder": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "volumesOrder", value: RelayVolumesOrder.fromPartial(object.body.value) };
         }
         break;
       }
@@ -3001,6 +3064,17 @@ export const AgentGatewayService = {
     responseSerialize: (value: KeptImagesResponse): Buffer => Buffer.from(KeptImagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): KeptImagesResponse => KeptImagesResponse.decode(value),
   },
+  /** The node's named volumes, whenever one came or went. */
+  reportVolumes: {
+    path: "/gantry.v1.AgentGateway/ReportVolumes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportVolumesRequest): Buffer => Buffer.from(ReportVolumesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportVolumesRequest => ReportVolumesRequest.decode(value),
+    responseSerialize: (value: ReportVolumesResponse): Buffer =>
+      Buffer.from(ReportVolumesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportVolumesResponse => ReportVolumesResponse.decode(value),
+  },
 } as const;
 
 export interface AgentGatewayServer extends UntypedServiceImplementation {
@@ -3024,6 +3098,8 @@ export interface AgentGatewayServer extends UntypedServiceImplementation {
   pullCredential: handleUnaryCall<PullCredentialRequest, PullCredentialResponse>;
   /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
   keptImages: handleUnaryCall<KeptImagesRequest, KeptImagesResponse>;
+  /** The node's named volumes, whenever one came or went. */
+  reportVolumes: handleUnaryCall<ReportVolumesRequest, ReportVolumesResponse>;
 }
 
 export interface AgentGatewayClient extends Client {
@@ -3144,6 +3220,22 @@ export interface AgentGatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: KeptImagesResponse) => void,
+  ): ClientUnaryCall;
+  /** The node's named volumes, whenever one came or went. */
+  reportVolumes(
+    request: ReportVolumesRequest,
+    callback: (error: ServiceError | null, response: ReportVolumesResponse) => void,
+  ): ClientUnaryCall;
+  reportVolumes(
+    request: ReportVolumesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportVolumesResponse) => void,
+  ): ClientUnaryCall;
+  reportVolumes(
+    request: ReportVolumesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportVolumesResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -26,6 +26,18 @@ import {
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
 import { Image, LogLine, LogOptions, Networking, Port, RegistryCredential, ServiceSpec, TaskStatus } from "./types.ts";
+import {
+  CreateVolumesRequest,
+  CreateVolumesResponse,
+  InspectVolumeRequest,
+  InspectVolumeResponse,
+  ListVolumesRequest,
+  ListVolumesResponse,
+  PruneVolumesRequest,
+  PruneVolumesResponse,
+  RemoveVolumesRequest,
+  RemoveVolumesResponse,
+} from "./volume.ts";
 
 /** Requests below name services as a user does: a service, stack/service or a unique id prefix. */
 export interface RollbackRequest {
@@ -5418,6 +5430,56 @@ export const ControlService = {
     responseSerialize: (value: PruneImagesResponse): Buffer => Buffer.from(PruneImagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PruneImagesResponse => PruneImagesResponse.decode(value),
   },
+  listVolumes: {
+    path: "/gantry.v1.Control/ListVolumes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListVolumesRequest): Buffer => Buffer.from(ListVolumesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListVolumesRequest => ListVolumesRequest.decode(value),
+    responseSerialize: (value: ListVolumesResponse): Buffer => Buffer.from(ListVolumesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListVolumesResponse => ListVolumesResponse.decode(value),
+  },
+  inspectVolume: {
+    path: "/gantry.v1.Control/InspectVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InspectVolumeRequest): Buffer => Buffer.from(InspectVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InspectVolumeRequest => InspectVolumeRequest.decode(value),
+    responseSerialize: (value: InspectVolumeResponse): Buffer =>
+      Buffer.from(InspectVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InspectVolumeResponse => InspectVolumeResponse.decode(value),
+  },
+  createVolumes: {
+    path: "/gantry.v1.Control/CreateVolumes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateVolumesRequest): Buffer => Buffer.from(CreateVolumesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateVolumesRequest => CreateVolumesRequest.decode(value),
+    responseSerialize: (value: CreateVolumesResponse): Buffer =>
+      Buffer.from(CreateVolumesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateVolumesResponse => CreateVolumesResponse.decode(value),
+  },
+  /** Deletes data. A node refuses while a task uses the volume; one that is away keeps its own. */
+  removeVolumes: {
+    path: "/gantry.v1.Control/RemoveVolumes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveVolumesRequest): Buffer => Buffer.from(RemoveVolumesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveVolumesRequest => RemoveVolumesRequest.decode(value),
+    responseSerialize: (value: RemoveVolumesResponse): Buffer =>
+      Buffer.from(RemoveVolumesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveVolumesResponse => RemoveVolumesResponse.decode(value),
+  },
+  pruneVolumes: {
+    path: "/gantry.v1.Control/PruneVolumes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PruneVolumesRequest): Buffer => Buffer.from(PruneVolumesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PruneVolumesRequest => PruneVolumesRequest.decode(value),
+    responseSerialize: (value: PruneVolumesResponse): Buffer =>
+      Buffer.from(PruneVolumesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PruneVolumesResponse => PruneVolumesResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServer extends UntypedServiceImplementation {
@@ -5454,6 +5516,12 @@ export interface ControlServer extends UntypedServiceImplementation {
   /** Fails while a revision that the cluster may go back to names the image. */
   removeImages: handleUnaryCall<RemoveImagesRequest, RemoveImagesResponse>;
   pruneImages: handleUnaryCall<PruneImagesRequest, PruneImagesResponse>;
+  listVolumes: handleUnaryCall<ListVolumesRequest, ListVolumesResponse>;
+  inspectVolume: handleUnaryCall<InspectVolumeRequest, InspectVolumeResponse>;
+  createVolumes: handleUnaryCall<CreateVolumesRequest, CreateVolumesResponse>;
+  /** Deletes data. A node refuses while a task uses the volume; one that is away keeps its own. */
+  removeVolumes: handleUnaryCall<RemoveVolumesRequest, RemoveVolumesResponse>;
+  pruneVolumes: handleUnaryCall<PruneVolumesRequest, PruneVolumesResponse>;
 }
 
 export interface ControlClient extends Client {
@@ -5772,6 +5840,82 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneImagesResponse) => void,
+  ): ClientUnaryCall;
+  listVolumes(
+    request: ListVolumesRequest,
+    callback: (error: ServiceError | null, response: ListVolumesResponse) => void,
+  ): ClientUnaryCall;
+  listVolumes(
+    request: ListVolumesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListVolumesResponse) => void,
+  ): ClientUnaryCall;
+  listVolumes(
+    request: ListVolumesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListVolumesResponse) => void,
+  ): ClientUnaryCall;
+  inspectVolume(
+    request: InspectVolumeRequest,
+    callback: (error: ServiceError | null, response: InspectVolumeResponse) => void,
+  ): ClientUnaryCall;
+  inspectVolume(
+    request: InspectVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InspectVolumeResponse) => void,
+  ): ClientUnaryCall;
+  inspectVolume(
+    request: InspectVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InspectVolumeResponse) => void,
+  ): ClientUnaryCall;
+  createVolumes(
+    request: CreateVolumesRequest,
+    callback: (error: ServiceError | null, response: CreateVolumesResponse) => void,
+  ): ClientUnaryCall;
+  createVolumes(
+    request: CreateVolumesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateVolumesResponse) => void,
+  ): ClientUnaryCall;
+  createVolumes(
+    request: CreateVolumesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateVolumesResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes data. A node refuses while a task uses the volume; one that is away keeps its own. */
+  removeVolumes(
+    request: RemoveVolumesRequest,
+    callback: (error: ServiceError | null, response: RemoveVolumesResponse) => void,
+  ): ClientUnaryCall;
+  removeVolumes(
+    request: RemoveVolumesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveVolumesResponse) => void,
+  ): ClientUnaryCall;
+  removeVolumes(
+    request: RemoveVolumesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveVolumesResponse) => void,
+  ): ClientUnaryCall;
+  pruneVolumes(
+    request: PruneVolumesRequest,
+    callback: (error: ServiceError | null, response: PruneVolumesResponse) => void,
+  ): ClientUnaryCall;
+  pruneVolumes(
+    request: PruneVolumesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PruneVolumesResponse) => void,
+  ): ClientUnaryCall;
+  pruneVolumes(
+    request: PruneVolumesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PruneVolumesResponse) => void,
   ): ClientUnaryCall;
 }
 
