@@ -34,6 +34,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'types:controller/relay',
     'types:controller/images',
     'types:controller/telemetry',
+    'types:controller/forecast',
+  ],
+  'controller/forecast': [
+    'model',
+    'controller/store',
+    'controller/scheduler',
+    'types:controller/reconcilers',
   ],
   'controller/dispatcher': [...doors, 'types:controller/relay', 'types:controller/images'],
   'controller/relay': doors,
@@ -63,7 +70,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that only compute: no waiting, no clock, no dice, no outside world. */
 const pure = [
   /^packages\/model\//,
-  /^packages\/controller\/src\/(scheduler|reconcilers)\//,
+  /^packages\/controller\/src\/(scheduler|reconcilers|forecast)\//,
   /^packages\/controller\/src\/dispatcher\/(assignments|barrier)\.ts$/,
   /^packages\/agent\/src\/worker\/plan\.ts$/,
   /^packages\/agent\/src\/task\/(next-step|health|container-plan)\.ts$/,

@@ -6,6 +6,7 @@ import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
 import { controlService } from './api/control.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { Election } from './election/election.ts';
+import { foretell, type Foretelling } from './forecast/foretell.ts';
 import type { CredentialStore } from './images/credentials.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { startLoop } from './loop.ts';
@@ -64,9 +65,12 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();
-  const loop = startLoop({ ...base, settings: { ...defaultSettings, silenceMs, nodePool } });
+  const settings = { ...defaultSettings, silenceMs, nodePool };
+  const loop = startLoop({ ...base, settings });
+  const foretelling: Foretelling = (view, writes, wants) =>
+    foretell(view, writes, { reconcilers: deps.reconcilers, settings, now: deps.clock.now(), wants });
   const shut = await deps.serve({
-    users: controlService({ ...base, relay }),
+    users: controlService({ ...base, relay, foretell: foretelling }),
     agents: dispatcher.service(),
   });
   return {

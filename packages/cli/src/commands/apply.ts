@@ -5,39 +5,87 @@ import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
 import { qualifiedName } from '@gantry/model/ids';
 import * as fromModel from '@gantry/proto/from-model';
+import type { ServiceSpec } from '@gantry/proto/gen/gantry/v1/types';
+import * as toModel from '@gantry/proto/to-model';
 import { CallError } from '../client.ts';
 import { parseEnvFile } from '../compose/env-file.ts';
 import { showProblems } from '../compose/problems.ts';
 import { readCompose, type ComposeResult } from '../compose/read.ts';
-import { withContext, type Context } from '../context.ts';
+import { withContext } from '../context.ts';
 import type { Io } from '../io.ts';
 import { credentialsFor } from '../registry/credentials.ts';
 import type { GlobalOptions } from '../options.ts';
 import { asData } from '../output/output.ts';
 import { goalOf } from '../rollout/goal.ts';
 import { waitForGoals } from '../rollout/wait.ts';
+import { readPlanFile } from './plan-file.ts';
 
-export interface ApplyOptions extends GlobalOptions {
+export interface FileOptions extends GlobalOptions {
   readonly file: string;
   readonly stack?: string;
+}
+
+export interface ApplyOptions extends FileOptions {
   readonly detach?: boolean;
   readonly prune?: boolean;
+  /** A plan's token: nothing is applied if what the plan read has changed. */
+  readonly ifUnchanged?: string;
 }
 
 /** `gantry apply`: the stack as the file says, and waits until it is so. */
 export async function applyCommand(io: Io, options: ApplyOptions): Promise<number> {
   const { source, compose } = await loadCompose(io, options);
+  const wanted: WantedStack = {
+    stack: compose.stack,
+    services: compose.services.map(fromModel.serviceSpec),
+    prune: options.prune ?? true,
+    ...(options.ifUnchanged !== undefined && { ifUnchanged: options.ifUnchanged }),
+  };
+  return applyWanted(io, options, wanted, (error) => located(error, options.file, source, compose));
+}
+
+interface WantedStack {
+  readonly stack: string;
+  readonly services: readonly ServiceSpec[];
+  readonly prune: boolean;
+  readonly ifUnchanged?: string;
+}
+
+/** Applies what was read from a file or a plan; `explain` says where in the file an error stands. */
+export function applyWanted(
+  io: Io,
+  options: GlobalOptions & { readonly detach?: boolean },
+  wanted: WantedStack,
+  explain: (error: unknown) => unknown = (error) => error,
+): Promise<number> {
   return withContext(io, options, async (context) => {
-    const applied = await send(context, options, source, compose);
-    for (const { name, change } of applied) context.output.say(`${name} ${change}`);
-    const restarts = new Map(
-      compose.services.map((spec) => [qualifiedName(spec.stack, spec.name), spec.restart]),
-    );
+    const { client, output } = context;
+    const images = wanted.services.map(({ container }) => container?.image ?? '');
+    const credentials = await credentialsFor(images, { exec, env: io.env });
+    const request = { ...wanted, services: [...wanted.services], credentials };
+    const { services: applied } = await client
+      .call(client.control.apply.bind(client.control), request)
+      .catch((error: unknown) => {
+        throw explain(error);
+      });
+    for (const { name, change } of applied) output.say(`${name} ${change}`);
+    const specs = wanted.services.map(toModel.serviceSpec);
+    const restarts = new Map(specs.map((spec) => [qualifiedName(spec.stack, spec.name), spec.restart]));
     const goals = applied.map((service) => goalOf(service, restarts.get(service.name)));
     const code = options.detach ? 0 : await waitForGoals(context, goals);
-    context.output.done(applied);
+    output.done(applied);
     return code;
   });
+}
+
+/** `gantry apply --plan PLAN`: what was planned, if nothing has changed since. */
+export async function applyPlanCommand(
+  io: Io,
+  options: GlobalOptions & { readonly detach?: boolean },
+  path: string,
+): Promise<number> {
+  const { stack, services, prune, token } = await readPlanFile(path);
+  return applyWanted(io, options, { stack, services, prune, ifUnchanged: token });
 }
 
 /** `gantry config`: the specs that the file means. */
@@ -48,20 +96,12 @@ export async function configCommand(io: Io, options: ApplyOptions): Promise<numb
   return 0;
 }
 
-async function send({ client, io }: Context, options: ApplyOptions, source: string, compose: ComposeResult) {
-  const services = compose.services.map(fromModel.serviceSpec);
-  const images = compose.services.map(({ container }) => container.image);
-  const credentials = await credentialsFor(images, { exec, env: io.env });
-  try {
-    const request = { stack: compose.stack, services, prune: options.prune ?? true, credentials };
-    return (await client.call(client.control.apply.bind(client.control), request)).services;
-  } catch (error) {
-    if (!(error instanceof CallError) || error.path === undefined) throw error;
-    // The controller names the field; the file knows where it stands.
-    const problem = { ...compose.locate(error.path), message: error.message };
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    throw new GantryError(error.code, showProblems(options.file, source, [problem]), hint);
-  }
+/** The controller names the field; the file knows where it stands. */
+export function located(error: unknown, file: string, source: string, compose: ComposeResult): unknown {
+  if (!(error instanceof CallError) || error.path === undefined) return error;
+  const problem = { ...compose.locate(error.path), message: error.message };
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new GantryError(error.code, showProblems(file, source, [problem]), hint);
 }
 
 interface Loaded {
@@ -72,7 +112,7 @@ interface Loaded {
 /** Reads and checks the file; throws `invalid` with everything that is wrong, each with its place. */
 export async function loadCompose(
   io: Io,
-  { file, stack }: Pick<ApplyOptions, 'file' | 'stack'>,
+  { file, stack }: Pick<FileOptions, 'file' | 'stack'>,
 ): Promise<Loaded> {
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';

@@ -1,9 +1,10 @@
+import { differences, withoutSecrets, type Difference } from '@gantry/model/differences';
 import { qualifiedName } from '@gantry/model/ids';
 import * as fromModel from '@gantry/proto/from-model';
 import type { ServiceSpec } from '@gantry/proto/gen/gantry/v1/types';
 import { withContext, type Context } from '../context.ts';
 import type { Io } from '../io.ts';
-import { differences, showDifferences, type Difference } from '../output/differences.ts';
+import { showDifferences } from '../output/differences.ts';
 import { loadCompose, type ApplyOptions } from './apply.ts';
 
 /** `gantry diff -f FILE`: what applying the file would change; 0 nothing, 1 something, 2 the file is not valid. */
@@ -28,7 +29,7 @@ function changesOf(
   const path = qualifiedName(stack, name);
   if (!before) return [{ path, after: 'a new service' }];
   if (!after) return [{ path, before: 'is removed' }];
-  return differences(before, after).map((difference) => ({
+  return withoutSecrets(differences(before, after)).map((difference) => ({
     ...difference,
     path: `${path} ${difference.path}`,
   }));

@@ -1,8 +1,9 @@
 import { GantryError } from '@gantry/kit/errors';
+import { differences, withoutSecrets } from '@gantry/model/differences';
 import type { HistoryResponse, RevisionView } from '@gantry/proto/gen/gantry/v1/control';
 import { withContext, type Context } from '../context.ts';
 import type { Io } from '../io.ts';
-import { differences, showDifferences } from '../output/differences.ts';
+import { showDifferences } from '../output/differences.ts';
 import { asData } from '../output/output.ts';
 import { revisionShape, runShape } from '../output/shapes-history.ts';
 import { goalOf } from '../rollout/goal.ts';
@@ -94,7 +95,7 @@ export function diffCommand(
         : numbered(revisions, from, name);
     if (!left || !right)
       throw new GantryError('not_found', `${name} has no earlier revision to compare with`);
-    const found = differences(described(left), described(right));
+    const found = withoutSecrets(differences(described(left), described(right)));
     context.output.say(`revision ${left.number} → ${right.number}`);
     io.stdout.write(showDifferences(found, context.output.format));
     return found.length === 0 ? 0 : 1;

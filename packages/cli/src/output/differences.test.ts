@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { differences, showDifferences } from './differences.ts';
+import { differences } from '@gantry/model/differences';
+import { showDifferences } from './differences.ts';
 
 const before = {
   image: 'web:1',

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { GantryError } from '@gantry/kit/errors';
 import type { ApplyOptions } from '../commands/apply.ts';
 import type { LogsOptions } from '../commands/logs.ts';
+import type { PlanOptions } from '../commands/plan.ts';
 import type { PsOptions, WaitOptions } from '../commands/services.ts';
 import type { GlobalOptions } from '../options.ts';
 import { declare, runs, type Cli } from './declare.ts';
@@ -22,15 +24,48 @@ export function addServiceCommands(cli: Cli, program: Command): void {
   );
 }
 
+type ApplyLine = Omit<ApplyOptions, 'file'> & {
+  readonly file?: string;
+  readonly dryRun?: boolean;
+  readonly plan?: string;
+};
+
 function addApply(cli: Cli, parent: Command): void {
   const command = applyOptions(
     declare(parent, 'apply', 'make the cluster as the Compose file says, and wait until it is'),
   )
     .aliases(['deploy', 'up'])
+    .option('-f, --file <file>', 'the Compose file')
+    .option('--stack <name>', 'name of the stack (default: name: in the file, else its directory)')
+    .option('--dry-run', 'only say what would follow, as `gantry plan`')
+    .option('--plan <plan>', 'apply what `gantry plan --out` kept, if nothing has changed since')
+    .option('--if-unchanged <token>', 'of a plan: apply nothing if what it read has changed since');
+  runs(cli, command, async ({ file, plan, ...options }: ApplyLine) => {
+    if (plan !== undefined && file === undefined)
+      return (await import('../commands/apply.ts')).applyPlanCommand(cli.io, options, plan);
+    if (plan !== undefined)
+      throw new GantryError('invalid', 'a plan has its file in it', { hint: 'leave out -f' });
+    if (file === undefined)
+      throw new GantryError('invalid', "required option '-f, --file <file>' not specified");
+    if (options.dryRun)
+      return (await import('../commands/plan.ts')).planCommand(cli.io, { ...options, file });
+    return (await import('../commands/apply.ts')).applyCommand(cli.io, { ...options, file });
+  });
+  addPlan(cli, parent);
+}
+
+function addPlan(cli: Cli, parent: Command): void {
+  const command = declare(
+    parent,
+    'plan',
+    'what applying the file would change, step by step; 1 if anything, 4 if it would not come up',
+  )
     .requiredOption('-f, --file <file>', 'the Compose file')
-    .option('--stack <name>', 'name of the stack (default: name: in the file, else its directory)');
-  runs(cli, command, async (options: ApplyOptions) =>
-    (await import('../commands/apply.ts')).applyCommand(cli.io, options),
+    .option('--stack <name>', 'name of the stack')
+    .option('--no-prune', 'keep services that the file no longer has')
+    .option('--out <plan>', 'keep it for `gantry apply --plan`');
+  runs(cli, command, async (options: PlanOptions) =>
+    (await import('../commands/plan.ts')).planCommand(cli.io, options),
   );
 }
 

@@ -1,26 +1,44 @@
 import { createHash } from 'node:crypto';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
-import { stackProblems } from '@gantry/model/dependency';
 import { idFromBytes } from '@gantry/model/ids';
 import type { RegistryCredential } from '@gantry/model/registry';
-import type { PortSpec, ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
+import type { ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
-import { problemsOf } from '@gantry/model/validate';
 import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
 import type { CredentialStore } from '../images/credentials.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { View, Write } from '../store/store.ts';
+import { check, checkDependencies, checkPorts } from './checks.ts';
 import { FieldError } from './errors.ts';
 import { resolvingOf } from './images.ts';
 import { checkNetworks } from './networks.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 import { existingRevision, newRevision, nextNumber } from './revisions.ts';
+import { checkToken, touched } from './token.ts';
 import { Writer, type Step, type WriterDeps } from './writer.ts';
 
 export interface ApplyDeps extends WriterDeps {
   readonly images: Pick<ImageStore, 'resolve'>;
   readonly credentials: CredentialStore;
   readonly newId: () => string;
+}
+
+/** What a user wants of one stack. */
+export interface Wanted {
+  readonly stack: string;
+  readonly specs: readonly ServiceSpec[];
+  /** Services of the stack that are not given go. */
+  readonly prune: boolean;
+  readonly credentials?: readonly RegistryCredential[];
+}
+
+/** Images by the name that users wrote. */
+export type Images = ReadonlyMap<string, ResolvedImage>;
+
+export interface Prepared {
+  readonly view: View;
+  readonly images: Images;
+  readonly steps: readonly Step<AppliedService>[];
 }
 
 /** Writes what users want: specs, revisions, and that a service should go. Nothing else in the system touches a spec. */
@@ -33,27 +51,45 @@ export class Apply {
     this.#writer = new Writer(deps);
   }
 
-  /** All of the stack as given, or an error and nothing changed. With `prune`, services that are not given are removed. */
-  async apply(
-    stack: string,
-    specs: readonly ServiceSpec[],
-    prune: boolean,
-    credentials: readonly RegistryCredential[] = [],
-  ): Promise<readonly AppliedService[]> {
+  /**
+   * All of the stack as given, or an error and nothing changed. With `prune`, services that are not given are removed; with
+   * a plan's token, `conflict` if the world that it read has changed.
+   */
+  async apply(wanted: Wanted, token = ''): Promise<readonly AppliedService[]> {
+    const { stack, specs, prune, credentials = [] } = wanted;
     check(stack, specs);
     const view = this.#deps.store.view();
     checkDependencies(view, stack, specs, prune);
     const stacks = new Set([...view.all('service')].map(({ spec }) => spec.stack));
     await this.#deps.credentials.put(stack, credentials, stacks);
-    const images = await this.#resolveAll(view, specs);
+    const images = await this.#resolveAll(view, specs, this.#deps.credentials);
     return this.#writer.commit((view) => {
-      checkPorts(view, specs);
-      checkNetworks(view, specs);
-      const applied = specs.map((spec) => this.#put(view, spec, images));
-      const given = new Set(specs.map(({ name }) => name));
-      const gone = prune ? [...view.servicesOfStack(stack)].filter(({ spec }) => !given.has(spec.name)) : [];
-      return [...applied, ...gone.filter(({ removing }) => !removing).map(remove)];
+      if (token !== '') checkToken(token, view, stack, images);
+      const steps = this.#decide(view, wanted, images);
+      return token === '' ? steps : touched(view, stack, steps);
     });
+  }
+
+  /** What `apply` would write now, and the bytes that it would do it with. Writes nothing, not even credentials. */
+  async prepare(wanted: Wanted): Promise<Prepared> {
+    const { stack, specs, prune, credentials = [] } = wanted;
+    check(stack, specs);
+    const before = this.#deps.store.view();
+    checkDependencies(before, stack, specs, prune);
+    const find: CredentialStore['find'] = (of, registry) =>
+      credentials.find((one) => one.registry === registry) ?? this.#deps.credentials.find(of, registry);
+    const images = await this.#resolveAll(before, specs, { find });
+    const view = this.#deps.store.view();
+    return { view, images, steps: this.#decide(view, wanted, images) };
+  }
+
+  #decide(view: View, { stack, specs, prune }: Wanted, images: Images): readonly AppliedStep[] {
+    checkPorts(view, specs);
+    checkNetworks(view, specs);
+    const applied = specs.map((spec) => this.#put(view, spec, images));
+    const given = new Set(specs.map(({ name }) => name));
+    const gone = prune ? [...view.servicesOfStack(stack)].filter(({ spec }) => !given.has(spec.name)) : [];
+    return [...applied, ...gone.filter(({ removing }) => !removing).map(remove)];
   }
 
   removeServices(names: readonly string[]): Promise<readonly AppliedService[]> {
@@ -83,12 +119,16 @@ export class Apply {
   }
 
   /** One distinct image is asked for once; an unknown one names the service that wants it. */
-  async #resolveAll(view: View, specs: readonly ServiceSpec[]): Promise<ReadonlyMap<string, ResolvedImage>> {
+  async #resolveAll(
+    view: View,
+    specs: readonly ServiceSpec[],
+    credentials: Pick<CredentialStore, 'find'>,
+  ): Promise<Images> {
     const wanted = new Map(specs.map((spec) => [spec.container.image, spec]));
     const resolved = await Promise.all(
       [...wanted].map(async ([ref, spec]) => {
         try {
-          const how = resolvingOf(view, this.#deps.credentials, spec);
+          const how = resolvingOf(view, credentials, spec);
           return [ref, await this.#deps.images.resolve(ref, how)] as const;
         } catch (error) {
           throw new FieldError(`services.${spec.name}.image`, asGantryError(error));
@@ -98,7 +138,7 @@ export class Apply {
     return new Map(resolved);
   }
 
-  #put(view: View, spec: ServiceSpec, images: ReadonlyMap<string, ResolvedImage>): AppliedStep {
+  #put(view: View, spec: ServiceSpec, images: Images): AppliedStep {
     const image = images.get(spec.container.image);
     if (!image) throw new GantryError('internal', `image ${spec.container.image} was not resolved`);
     const service = view.serviceNamed(spec.stack, spec.name);
@@ -166,62 +206,4 @@ function remove(service: Service): AppliedStep {
     ? []
     : [{ op: 'put', object: { ...service, removing: true } }];
   return { answer: answer(service, 'removed'), writes };
-}
-
-export function check(stack: string, specs: readonly ServiceSpec[]): void {
-  const names = new Set<string>();
-  for (const spec of specs) {
-    if (spec.stack !== stack)
-      throw new GantryError('invalid', `service ${spec.name} is of another stack, ${spec.stack}`);
-    if (names.has(spec.name))
-      throw new GantryError('invalid', `service ${spec.name} stands in the file twice`);
-    names.add(spec.name);
-    const [problem] = problemsOf(spec);
-    if (problem) {
-      throw new FieldError(
-        `services.${spec.name}.${problem.path}`,
-        new GantryError('invalid', `${spec.name}: ${problem.message}`),
-      );
-    }
-  }
-}
-
-/** What a service depends on must be in the stack once this is applied. */
-function checkDependencies(view: View, stack: string, specs: readonly ServiceSpec[], prune: boolean): void {
-  const given = new Set(specs.map(({ name }) => name));
-  const kept = prune ? [] : [...view.servicesOfStack(stack)].map(({ spec }) => spec);
-  const [problem] = stackProblems([...specs, ...kept.filter(({ name }) => !given.has(name))]);
-  if (!problem) return;
-  throw new FieldError(
-    `services.${problem.service}.${problem.path}`,
-    new GantryError('invalid', problem.message),
-  );
-}
-
-/** A published port belongs to one service of the cluster, whatever its mode. */
-function checkPorts(view: View, specs: readonly ServiceSpec[]): void {
-  const holders = new Map<string, string>();
-  const ours = new Set(specs.map(({ stack, name }) => `${stack}/${name}`));
-  for (const service of view.all('service')) {
-    if (ours.has(fullName(service)) || service.removing) continue;
-    for (const port of service.publishedPorts ?? service.spec.ports)
-      holders.set(portKey(port), fullName(service));
-  }
-  for (const spec of specs) {
-    spec.ports.forEach((port, index) => {
-      const holder = holders.get(portKey(port));
-      if (port.published !== 0 && holder !== undefined) {
-        const message = `port ${port.published}/${port.protocol} of ${spec.name} is taken by ${holder}`;
-        const taken = new GantryError('port_taken', message, {
-          hint: 'publish another port, or remove that service',
-        });
-        throw new FieldError(`services.${spec.name}.ports.${index}`, taken);
-      }
-      if (port.published !== 0) holders.set(portKey(port), `${spec.stack}/${spec.name}`);
-    });
-  }
-}
-
-function portKey({ published, protocol }: PortSpec): string {
-  return `${published}/${protocol}`;
 }

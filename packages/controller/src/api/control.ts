@@ -1,12 +1,13 @@
 import type { Task } from '@gantry/model/task';
 import { isTerminal } from '@gantry/model/task';
-import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
+import type { ApplyRequest, ControlServer } from '@gantry/proto/gen/gantry/v1/control';
+import type { PlanRequest } from '@gantry/proto/gen/gantry/v1/plan';
 import * as toModel from '@gantry/proto/to-model';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store, View } from '../store/store.ts';
 import type { UsageBoard } from '../telemetry/usage-board.ts';
-import { Apply, type ApplyDeps } from './apply.ts';
+import { Apply, type ApplyDeps, type Wanted } from './apply.ts';
 import { unary } from './errors.ts';
 import { execIn } from './exec.ts';
 import { imageCalls } from './images.ts';
@@ -14,13 +15,14 @@ import { logs } from './logs.ts';
 import { historyOf } from './history.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 import { Nodes } from './nodes.ts';
+import { plan, type PlanDeps } from './plan.ts';
 import { Rollouts } from './rollouts.ts';
 import { usageOf } from './usage.ts';
 import { nodeView, serviceView, taskView } from './views.ts';
 import { volumeCalls } from './volumes.ts';
 import { watch } from './watch.ts';
 
-export interface ControlDeps extends Omit<ApplyDeps, 'images'> {
+export interface ControlDeps extends Omit<ApplyDeps, 'images'>, PlanDeps {
   readonly store: Store;
   readonly images: ImageStore;
   readonly relay: RelayHub;
@@ -36,16 +38,10 @@ export function controlService(deps: ControlDeps): ControlServer {
   const view = (): View => deps.store.view();
   return {
     info: unary(() => ({ version: deps.version, clusterId: '' })),
-    apply: unary(async ({ stack, services, prune, credentials }) => ({
-      services: [
-        ...(await apply.apply(
-          stack,
-          services.map(toModel.serviceSpec),
-          prune,
-          credentials.map(toModel.registryCredential),
-        )),
-      ],
+    apply: unary(async (request) => ({
+      services: [...(await apply.apply(wantedOf(request), request.ifUnchanged))],
     })),
+    plan: unary((request) => plan(deps, apply, wantedOf(request))),
     removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),
     scale: unary(async ({ name, replicas }) => ({ service: await apply.scale(name, replicas) })),
     rollback: unary(({ name, to }) => rollouts.rollback(name, to)),
@@ -90,6 +86,15 @@ export function controlService(deps: ControlDeps): ControlServer {
     usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
     ...imageCalls(deps),
     ...volumeCalls(deps),
+  };
+}
+
+function wantedOf({ stack, services, prune, credentials }: PlanRequest | ApplyRequest): Wanted {
+  return {
+    stack,
+    specs: services.map(toModel.serviceSpec),
+    prune,
+    credentials: credentials.map(toModel.registryCredential),
   };
 }
 

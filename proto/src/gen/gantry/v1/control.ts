@@ -25,6 +25,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
+import { PlanRequest, PlanResponse } from "./plan.ts";
 import { Image, LogLine, LogOptions, Networking, Port, RegistryCredential, ServiceSpec, TaskStatus } from "./types.ts";
 import {
   CreateVolumesRequest,
@@ -187,6 +188,8 @@ export interface ApplyRequest {
   prune: boolean;
   /** for the registries of the services' images */
   credentials: RegistryCredential[];
+  /** a plan's token: refused if the stack or the bytes of an image are others now */
+  ifUnchanged?: string | undefined;
 }
 
 export interface ApplyResponse {
@@ -2072,7 +2075,7 @@ export const InfoResponse: MessageFns<InfoResponse> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { stack: "", services: [], prune: false, credentials: [] };
+  return { stack: "", services: [], prune: false, credentials: [], ifUnchanged: undefined };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -2088,6 +2091,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.credentials) {
       RegistryCredential.encode(v!, writer.uint32(482).fork()).join();
+    }
+    if (message.ifUnchanged !== undefined) {
+      writer.uint32(2162).string(message.ifUnchanged);
     }
     return writer;
   },
@@ -2137,6 +2143,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.credentials.push(RegistryCredential.decode(reader, reader.uint32()));
             continue;
           }
+          case 270: {
+            if (tag !== 2162) {
+              break;
+            }
+
+            message.ifUnchanged = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2158,6 +2172,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
     message.prune = object.prune ?? false;
     message.credentials = object.credentials?.map((e) => RegistryCredential.fromPartial(e)) || [];
+    message.ifUnchanged = object.ifUnchanged ?? undefined;
     return message;
   },
 };
@@ -5230,6 +5245,15 @@ export const ControlService = {
     responseSerialize: (value: ApplyResponse): Buffer => Buffer.from(ApplyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApplyResponse => ApplyResponse.decode(value),
   },
+  plan: {
+    path: "/gantry.v1.Control/Plan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PlanRequest): Buffer => Buffer.from(PlanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PlanRequest => PlanRequest.decode(value),
+    responseSerialize: (value: PlanResponse): Buffer => Buffer.from(PlanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanResponse => PlanResponse.decode(value),
+  },
   removeServices: {
     path: "/gantry.v1.Control/RemoveServices" as const,
     requestStream: false as const,
@@ -5489,6 +5513,7 @@ export interface ControlServer extends UntypedServiceImplementation {
    * names are removed when prune is set.
    */
   apply: handleUnaryCall<ApplyRequest, ApplyResponse>;
+  plan: handleUnaryCall<PlanRequest, PlanResponse>;
   removeServices: handleUnaryCall<RemoveServicesRequest, RemoveServicesResponse>;
   scale: handleUnaryCall<ScaleRequest, ScaleResponse>;
   listServices: handleUnaryCall<ListServicesRequest, ListServicesResponse>;
@@ -5555,6 +5580,18 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ApplyResponse) => void,
+  ): ClientUnaryCall;
+  plan(request: PlanRequest, callback: (error: ServiceError | null, response: PlanResponse) => void): ClientUnaryCall;
+  plan(
+    request: PlanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanResponse) => void,
+  ): ClientUnaryCall;
+  plan(
+    request: PlanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanResponse) => void,
   ): ClientUnaryCall;
   removeServices(
     request: RemoveServicesRequest,

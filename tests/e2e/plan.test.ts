@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PlanResponse } from '@gantry/proto/gen/gantry/v1/plan';
+import { root } from '../support/imports.ts';
+import { TestCluster } from '../support/test-cluster.ts';
+
+let cluster: TestCluster;
+let file = '';
+
+beforeAll(async () => {
+  cluster = await TestCluster.start('plan');
+  const archive = join(cluster.directory, 'hello.tar');
+  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
+  await cluster.ok('image', 'load', archive);
+  file = join(cluster.directory, 'shop.yaml');
+});
+
+afterAll(async () => {
+  expect(await cluster.stop()).toEqual([]);
+});
+
+const web = (environment: string, replicas = 2): string =>
+  `services:\n  web: { image: hello:1, init: true, stop_grace_period: 1s, environment: { ${environment} }, deploy: { replicas: ${replicas}, update_config: { monitor: 1s } } }\n`;
+const write = (text: string): Promise<void> => writeFile(file, text);
+const of = ['--stack', 'shop'] as const;
+
+describe('plan', () => {
+  test('tells what a first apply does, writes nothing, and comes true', async () => {
+    await write(web('GREETING: one'));
+    const { code, stdout } = await cluster.gantry('plan', '-f', file, ...of);
+    expect(code).toBe(1);
+    expect(stdout).toContain('shop/web created');
+    expect(stdout).toMatch(/2 new tasks: n\d, n\d/);
+    expect(stdout).toMatch(/all of it would run after about \d+ s/);
+    expect(await cluster.services()).toEqual([]);
+    await cluster.ok('apply', '-f', file, ...of);
+    const told = /2 new tasks: (n\d), (n\d)/.exec(stdout)?.slice(1).sort();
+    expect((await cluster.running('web')).map(({ node }) => node).sort()).toEqual(told);
+  });
+
+  test('says field by field what an update changes, without secrets, and that nobody suffers', async () => {
+    await write(web('GREETING: two, DB_PASSWORD: hunter2'));
+    const { code, stdout } = await cluster.gantry('apply', '-f', file, ...of, '--dry-run');
+    expect(code).toBe(1);
+    expect(stdout).toContain('- container.env.GREETING: one\n  + container.env.GREETING: two');
+    expect(stdout).toContain('+ container.env.DB_PASSWORD: (not shown)');
+    expect(stdout).not.toContain('hunter2');
+    expect(stdout).toContain('ready: 2 now, 2 at the lowest, 2 in the end');
+    const json = await cluster.gantry('plan', '-f', file, ...of, '-o', 'json');
+    const plan = JSON.parse(json.stdout) as PlanResponse;
+    expect(plan.services).toMatchObject([{ change: 'updated', replacesTasks: true, stopped: 2 }]);
+  });
+
+  test('a plan is applied once: afterwards the world is another', async () => {
+    const out = join(cluster.directory, 'shop.plan');
+    expect(await cluster.gantry('plan', '-f', file, ...of, '--out', out)).toMatchObject({ code: 1 });
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+    await cluster.ok('scale', 'web=3');
+    const refused = await cluster.gantry('apply', '--plan', out);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain('stack shop has changed since the plan: nothing was applied');
+    expect((await cluster.services())[0]).toMatchObject({ revision: 1, desired: 3 });
+    await cluster.gantry('plan', '-f', file, ...of, '--out', out);
+    await cluster.ok('apply', '--plan', out);
+    expect((await cluster.services())[0]).toMatchObject({ revision: 2, desired: 2, ready: 2 });
+    expect(await cluster.gantry('plan', '-f', file, ...of)).toMatchObject({ code: 0 });
+  });
+
+  test('what would not come up ends with 4 and the reason, and nothing is harmed', async () => {
+    await write(
+      'services:\n  big: { image: hello:1, deploy: { resources: { reservations: { cpus: "500" } } } }\n',
+    );
+    const { code, stdout } = await cluster.gantry('plan', '-f', file, ...of, '--no-prune');
+    expect(code).toBe(4);
+    expect(stdout).toContain('500.00 needed');
+    expect(await cluster.services()).toHaveLength(1);
+  });
+});
