@@ -29,6 +29,7 @@ const cases: readonly (readonly [
   ['refuses while it is silent', { silentSince: 1 }, held, {}, 'is silent'],
   ['refuses when cordoned', { availability: 'pause' }, held, {}, 'is cordoned'],
   ['refuses when drained', { availability: 'drain' }, held, {}, 'is drained'],
+  ['refuses while its disk is full', { pressure: '97 % of the disk is used' }, held, {}, 'DiskPressure: 97 % of the disk is used'],
   ['refuses by a constraint', { labels: { disk: 'hdd' } }, held, { constraints: ['node.labels.disk==ssd'] }, 'node.labels.disk==ssd is not met: it has hdd'],
   ['refuses by cpu', {}, held, reserve(1_001), 'cpu: 1.00 of 4.00 free, 1.00 needed'],
   ['refuses by memory', {}, held, { container: aContainer({ reservations: { memoryBytes: 9 * 2 ** 30 } }) }, 'memory: 8192 MiB of 8192 MiB free, 9216 MiB needed'],

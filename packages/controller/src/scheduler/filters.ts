@@ -1,5 +1,7 @@
 import { meets, parseConstraint, valueOf } from '@gantry/model/constraint';
 import type { Node } from '@gantry/model/node';
+import { cores, mebibytes } from './amounts.ts';
+import { lessOrRoom, units, type Fix } from './fixes.ts';
 import type { Loads, NodeLoad } from './loads.ts';
 import type { Requirement } from './requirement.ts';
 
@@ -13,28 +15,39 @@ export interface Rule {
   /** About one host that it refuses: `cpu: 0.50 of 4.00 free, 1.00 needed`. */
   readonly why: (loads: Loads, slot: number) => string;
   /** What would make the host pass, if that is in the hands of a user. */
-  readonly fix?: (loads: Loads, slot: number) => string;
+  readonly fix?: (loads: Loads, slot: number) => Fix;
 }
 
 /** All filters in the order in which they are asked: the first refusal is the reason. Each names its rules for a requirement. */
 const filters: readonly ((requirement: Requirement) => readonly Rule[])[] = [
   () => [
-    ofNode('are not ready', ({ state }) => state !== 'ready', ({ state }) => `is ${state}`),
+    ofNode(
+      'are not ready',
+      ({ state }) => state !== 'ready',
+      ({ state }) => `is ${state}`,
+      ({ name, state }) => fix('host back', state === 'down' ? `bring ${name} back` : `wait for ${name}`),
+    ),
     // Not yet down, but a task placed there now would most likely be placed again in a few seconds.
     ofNode('are silent', ({ silentSince }) => silentSince !== undefined, () => 'is silent'),
     ofNode(
       'are cordoned',
       ({ availability }) => availability === 'pause',
       () => 'is cordoned',
-      ({ name }) => `gantry node uncordon ${name}`,
+      ({ name }) => fix('uncordon', `gantry node uncordon ${name}`),
     ),
     ofNode(
       'are drained',
       ({ availability }) => availability === 'drain',
       () => 'is drained',
-      ({ name }) => `gantry node uncordon ${name}`,
+      ({ name }) => fix('uncordon', `gantry node uncordon ${name}`),
     ),
     ofNode('have no addresses yet', ({ subnet }) => subnet === undefined, () => 'has no addresses yet'),
+    ofNode(
+      'are under DiskPressure',
+      ({ pressure }) => pressure !== undefined,
+      ({ pressure }) => `DiskPressure: ${pressure ?? ''}`,
+      ({ name }) => fix('disk', `free space on the disk of ${name}`),
+    ),
   ],
   ({ revision }) => revision.constraints.map(constraint),
   ({ cpuMillis }) => (cpuMillis > 0 ? [cpu(cpuMillis)] : []),
@@ -43,11 +56,19 @@ const filters: readonly ((requirement: Requirement) => readonly Rule[])[] = [
   ({ hostPorts }) => hostPorts.map(hostPort),
   ({ near }) =>
     near.map(({ name, id = '' }) =>
-      ofServices(`have no task of ${name}`, (loads, slot) => loads.services.get(id, slot) === 0),
+      ofServices(
+        `have no task of ${name}`,
+        (loads, slot) => loads.services.get(id, slot) === 0,
+        () => fix('neighbours', `take ${name} out of placement.near`),
+      ),
     ),
   ({ apart }) =>
     apart.map(({ name, id = '' }) =>
-      ofServices(`have a task of ${name}`, (loads, slot) => loads.services.get(id, slot) > 0),
+      ofServices(
+        `have a task of ${name}`,
+        (loads, slot) => loads.services.get(id, slot) > 0,
+        (loads, slot) => fix('neighbours', `move ${name} off ${nameOf(loads, slot)}`),
+      ),
     ),
   ({ maxPerNode, serviceId }) => (maxPerNode === undefined ? [] : [atMost(maxPerNode, serviceId)]),
 ]; // prettier-ignore
@@ -68,7 +89,7 @@ function ofNode(
   label: string,
   refuses: (node: Node) => boolean,
   why: (node: Node) => string,
-  fix?: (node: Node) => string,
+  change?: (node: Node) => Fix,
 ): Rule {
   const at = <T>(ask: (node: Node) => T, loads: Loads, slot: number, gone: T): T => {
     const node = loads.nodes[slot];
@@ -79,7 +100,9 @@ function ofNode(
     fixed: true,
     refuses: (loads, slot) => at(refuses, loads, slot, true),
     why: (loads, slot) => at(why, loads, slot, 'is gone'),
-    ...(fix && { fix: (loads: Loads, slot: number) => at(fix, loads, slot, '') }),
+    ...(change && {
+      fix: (loads: Loads, slot: number) => at(change, loads, slot, fix('host back', 'bring it back')),
+    }),
   };
 }
 
@@ -93,7 +116,9 @@ function constraint(text: string): Rule {
     `do not meet ${text}`,
     (node) => !meets(node, parsed),
     (node) => `${text} is not met: it has ${valueOf(node, attribute) ?? 'none'}`,
-    canLabel ? ({ name }) => `gantry node label ${name} ${label}=${values[0] ?? ''}` : undefined,
+    canLabel
+      ? ({ name }) => fix('label', `gantry node label ${name} ${label}=${values[0] ?? ''}`)
+      : undefined,
   );
 }
 
@@ -106,7 +131,7 @@ function cpu(needed: number): Rule {
       const [free, whole] = [loads.cpuFree[slot] ?? 0, loads.nodes[slot]?.description.cpuMillis ?? 0];
       return `cpu: ${cores(Math.max(0, free))} of ${cores(whole)} free, ${cores(needed)} needed`;
     },
-    fix: (loads, slot) => `reserve or free ${cores(needed - Math.max(0, loads.cpuFree[slot] ?? 0))} cores`,
+    fix: (loads, slot) => lessOrRoom('cpu', needed, loads.cpuFree[slot] ?? 0, nameOf(loads, slot), units.cpu),
   };
 }
 
@@ -119,7 +144,8 @@ function memory(needed: number): Rule {
       const [free, whole] = [loads.memoryFree[slot] ?? 0, loads.nodes[slot]?.description.memoryBytes ?? 0];
       return `memory: ${mebibytes(Math.max(0, free))} of ${mebibytes(whole)} free, ${mebibytes(needed)} needed`;
     },
-    fix: (loads, slot) => `free ${mebibytes(needed - Math.max(0, loads.memoryFree[slot] ?? 0))} of memory`,
+    fix: (loads, slot) =>
+      lessOrRoom('memory', needed, loads.memoryFree[slot] ?? 0, nameOf(loads, slot), units.memory),
   };
 }
 
@@ -133,7 +159,7 @@ function device(name: string, needed: number): Rule {
       const whole = loads.nodes[slot]?.description.devices?.[name] ?? 0;
       return `${name}: ${Math.max(0, free(loads, slot))} of ${whole} free, ${needed} needed`;
     },
-    fix: (loads, slot) => `free ${needed - Math.max(0, free(loads, slot))} ${name}`,
+    fix: (loads, slot) => lessOrRoom(name, needed, free(loads, slot), nameOf(loads, slot), units.devices),
   };
 }
 
@@ -144,11 +170,12 @@ function hostPort(port: string): Rule {
     fixed: false,
     refuses: (loads, slot) => loads.ports.get(port, slot) > 0,
     why: () => reason,
+    fix: (loads, slot) => fix('port', `free port ${port} on ${nameOf(loads, slot)}`),
   };
 }
 
-function ofServices(label: string, refuses: Rule['refuses']): Rule {
-  return { label, fixed: false, refuses, why: () => label.replace(/^have/, 'has') };
+function ofServices(label: string, refuses: Rule['refuses'], change: NonNullable<Rule['fix']>): Rule {
+  return { label, fixed: false, refuses, why: () => label.replace(/^have/, 'has'), fix: change };
 }
 
 function atMost(most: number, serviceId: string): Rule {
@@ -158,14 +185,14 @@ function atMost(most: number, serviceId: string): Rule {
     refuses: (loads, slot) => loads.services.get(serviceId, slot) >= most,
     why: (loads, slot) =>
       `has ${loads.services.get(serviceId, slot)} tasks of the service, and a host may have ${most}`,
-    fix: () => `raise max_replicas_per_node above ${most}`,
+    fix: () => fix('more per host', `raise max_replicas_per_node above ${most}`),
   };
 }
 
-function cores(millis: number): string {
-  return (millis / 1_000).toFixed(2);
+function fix(kind: Fix['kind'], words: string): Fix {
+  return { kind, words, amount: 1 };
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
+function nameOf(loads: Loads, slot: number): string {
+  return loads.nodes[slot]?.name ?? '';
 }

@@ -1,6 +1,7 @@
 import type { Node } from '@gantry/model/node';
 import type { Task } from '@gantry/model/task';
 import type { Cluster } from './cluster.ts';
+import { explain } from './explain.ts';
 import type { NodeClass } from './node-class.ts';
 import type { Requirement } from './requirement.ts';
 import type { Group } from './waiting.ts';
@@ -78,7 +79,7 @@ class Round implements Placed {
     if (known) return;
     const tasks = group.oldest(this.#left);
     const done = nodeClass.fits ? this.#place(nodeClass, requirement, tasks) : 0;
-    if (done < tasks.length) this.#refuse(nodeClass, group, tasks.slice(done));
+    if (done < tasks.length) this.#refuse(nodeClass, requirement, group, tasks.slice(done));
   }
 
   /** Answers how many of the tasks found a node. */
@@ -99,8 +100,8 @@ class Round implements Placed {
     return done;
   }
 
-  #refuse(nodeClass: NodeClass, group: Group, tasks: readonly Task[]): void {
-    const { reason, lasting } = reasonOf(this.#cluster, nodeClass, group.size);
+  #refuse(nodeClass: NodeClass, requirement: Requirement, group: Group, tasks: readonly Task[]): void {
+    const { reason, lasting } = reasonOf(this.#cluster, nodeClass, requirement, group.size);
     const untold = tasks.filter(({ status }) => status.state !== 'pending' || status.reason !== reason);
     for (const task of untold) this.refused.push({ task, reason });
     // What was found holds for the view as it is, not for the places given in this go.
@@ -114,12 +115,13 @@ class Round implements Placed {
 }
 
 /**
- * Why no host takes a task, in one sentence; the numbers of hosts add up to all hosts. `lasting`: it stays the same as long as
- * no host is refused by another rule.
+ * Why no host takes a task, and (on few hosts) the least that would have to change; the numbers of hosts add up to all hosts.
+ * `lasting`: it stays the same as long as no host is refused by another rule.
  */
 function reasonOf(
-  { loads }: Cluster,
+  cluster: Cluster,
   nodeClass: NodeClass,
+  requirement: Requirement,
   tasks: number,
 ): { readonly reason: string; readonly lasting: boolean } {
   const reasons = nodeClass.reasons();
@@ -129,9 +131,11 @@ function reasonOf(
     const counted = reasons.map(([count, label]) => `${count} ${label}`).join(', ');
     return { reason: `none of ${hosts} hosts fits: ${counted}`, lasting: true };
   }
-  const told = loads.nodes.flatMap((node, slot) => {
+  const told = cluster.loads.nodes.flatMap((node, slot) => {
     const why = node && nodeClass.why(slot);
     return why === undefined ? [] : [`${node?.name ?? ''}: ${why}`];
   });
-  return { reason: `no host fits: ${told.sort().join('; ')}`, lasting: false };
+  const { smallestChange } = explain(cluster, requirement);
+  const change = smallestChange ? `. To fit: ${smallestChange.words}` : '';
+  return { reason: `no host fits: ${told.sort().join('; ')}${change}`, lasting: false };
 }
