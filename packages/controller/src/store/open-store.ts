@@ -1,6 +1,7 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import type { AnyObject } from '@gantry/model/objects';
+import { kinds, type AnyObject } from '@gantry/model/objects';
+import { auditIsDue, differenceOf, type Listing } from './audit.ts';
 import { Echo } from './echo.ts';
 import { decode, encode, keyOf, parseKey } from './codec.ts';
 import { FencedRead } from './fenced-read.ts';
@@ -24,9 +25,6 @@ export interface StoreDeps {
 const catchUpMs = 10_000;
 /** How long a refused commit waits for the view to show what refused it, ms. */
 const conflictMs = 1_000;
-/** Cache and log are compared after this many revisions. */
-const auditEvery = 1_000;
-
 /** Opens the store over a log: lists, then watches; resolves once the view is complete. */
 export async function openStore(log: Log, deps: StoreDeps): Promise<Store> {
   const store = new LogStore(log, deps);
@@ -44,6 +42,8 @@ class LogStore implements Store {
   #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
   #unwatch: () => void = () => undefined;
   #auditedAt = 0;
+  /** Keys deleted since the audit that is under way began; absent without one. */
+  #removed: Set<string> | undefined;
   readonly #fencedRead: FencedRead;
 
   constructor(source: Log, deps: StoreDeps) {
@@ -151,12 +151,13 @@ class LogStore implements Store {
     if (revision <= this.#tables.revision) return;
     const changes = events.flatMap((event) => this.#applyEvent(event) ?? []);
     this.#advance(changes, revision);
-    if (revision - this.#auditedAt >= auditEvery) this.#inBackground(() => this.#audit(revision));
+    if (!this.#removed && auditIsDue(this.#tables, this.#auditedAt)) this.#inBackground(() => this.#audit());
   }
 
   #applyEvent({ key, value, version }: LogEvent): Change | undefined {
     const parsed = parseKey(key);
     if (!parsed) return undefined;
+    if (value === undefined) this.#removed?.add(key);
     const object = value === undefined ? undefined : this.#decode(key, value, version);
     if (value !== undefined && !object) return undefined;
     return this.#tables.apply(parsed.kind, parsed.id, object);
@@ -176,7 +177,7 @@ class LogStore implements Store {
   #replaceAll(entries: readonly Entry[], revision: number): void {
     const present = new Set(entries.map(({ key }) => key));
     const changes: Change[] = entries.flatMap((entry) => this.#applyEvent(entry) ?? []);
-    for (const kind of ['node', 'service', 'revision', 'task'] as const) {
+    for (const kind of kinds) {
       for (const { id } of [...this.#tables.all(kind)]) {
         if (!present.has(keyOf(kind, id))) changes.push(...(this.#forget(kind, id) ?? []));
       }
@@ -225,23 +226,30 @@ class LogStore implements Store {
   }
 
   /** A lost watch event must not last: compares what we hold with the log and repairs the difference. */
-  async #audit(at: number): Promise<void> {
-    this.#auditedAt = at;
-    const { entries, revision } = await this.#source.list(this.#abort.signal);
-    if (!(await this.#caughtUp(revision, catchUpMs))) return;
-    const wrong = entries.filter(({ key, version }) => {
-      const parsed = parseKey(key);
-      const held = parsed && this.#tables.get(parsed.kind, parsed.id);
-      return parsed && (held?.version ?? 0) < version;
-    });
-    if (wrong.length === 0) return;
+  async #audit(): Promise<void> {
+    this.#auditedAt = this.#tables.revision;
+    const removed = (this.#removed = new Set<string>());
+    try {
+      const { entries, revision } = await this.#source.list(this.#abort.signal);
+      if (await this.#caughtUp(revision, catchUpMs)) this.#repair({ entries, revision, removed });
+    } finally {
+      this.#removed = undefined;
+    }
+  }
+
+  #repair(listing: Listing): void {
+    const { behind, left } = differenceOf(this.#tables, listing);
+    if (behind.length + left.length === 0) return;
+    const keys = [...behind.map(({ key }) => key), ...left.map(({ kind, id }) => keyOf(kind, id))];
     this.#deps.log.error('the view differed from the store and was repaired', {
-      keys: wrong.map(({ key }) => key),
+      count: keys.length,
+      keys: keys.slice(0, 10),
     });
-    this.#advance(
-      wrong.flatMap((entry) => this.#applyEvent(entry) ?? []),
-      revision,
-    );
+    const changes = [
+      ...behind.flatMap((entry) => this.#applyEvent(entry) ?? []),
+      ...left.flatMap(({ kind, id }) => this.#forget(kind, id) ?? []),
+    ];
+    this.#advance(changes, listing.revision);
   }
 }
 
