@@ -79,7 +79,8 @@ export class Runner {
   want(desired: Situation['desired'], assignment = this.record.assignment): void {
     this.#desired = desired;
     this.#life.assigned(assignment);
-    if (desired !== 'running') this.#abort.abort();
+    // The reason of an abort is made anew each time, with its stack.
+    if (desired !== 'running' && !this.#abort.signal.aborted) this.#abort.abort();
     this.#look();
   }
 

@@ -8,6 +8,7 @@ import type { ContainerState } from '../runtime/runtime.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { Runner, type RunnerDeps } from '../task/runner.ts';
 import type { AgentDisk } from './disk.ts';
+import { sameState } from './network-state.ts';
 import { leftovers, planWork } from './plan.ts';
 import { createSlots } from './slots.ts';
 
@@ -28,6 +29,8 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #runnerDeps: RunnerDeps;
   readonly #runners = new Map<string, Runner>();
+  /** The last word to each runner since this worker began. */
+  readonly #told = new Map<string, TaskAssignment | 'gone'>();
   readonly #log: Logger;
   /**
    * Containers of which no record is left (it could not be read, or the disk was lost), until the first complete set says which
@@ -102,16 +105,24 @@ export class Worker {
       };
       this.#configure(state);
     }
-    const plan = planWork(wanted.tasks, new Set(this.#runners.keys()));
-    for (const assignment of plan.tell)
-      this.#runners.get(assignment.taskId)?.want(assignment.desired, assignment);
-    for (const taskId of plan.gone) this.#runners.get(taskId)?.want('gone');
+    const plan = planWork(wanted.tasks, new Set(this.#runners.keys()), this.#told);
+    for (const assignment of plan.tell) this.#tell(assignment.taskId, assignment);
+    for (const taskId of plan.gone) this.#tell(taskId, 'gone');
     const unknown = this.#unknown;
     this.#unknown = undefined;
-    for (const assignment of plan.start)
+    for (const assignment of plan.start) {
+      this.#told.set(assignment.taskId, assignment);
       this.#run(this.#newRecord(assignment), unknown?.get(assignment.taskId));
+    }
     if (unknown) this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(unknown));
     return this.#applying.then(() => wanted.subnet === undefined || this.#network !== undefined);
+  }
+
+  #tell(taskId: string, word: TaskAssignment | 'gone'): void {
+    this.#told.set(taskId, word);
+    const runner = this.#runners.get(taskId);
+    if (word === 'gone') runner?.want('gone');
+    else runner?.want(word.desired, word);
   }
 
   /** Stops working; containers go on. */
@@ -140,6 +151,7 @@ export class Worker {
 
   #forget(taskId: string): void {
     this.#runners.delete(taskId);
+    this.#told.delete(taskId);
     this.#inBackground('removing a task', this.#deps.disk.remove(taskId));
     this.#inBackground('removing a log', this.#deps.logs.remove(taskId));
   }
@@ -150,8 +162,7 @@ export class Worker {
   }
 
   #configure(state: NetworkState): void {
-    const same = this.#network !== undefined && JSON.stringify(this.#network) === JSON.stringify(state);
-    if (same) return;
+    if (this.#network && sameState(this.#network, state)) return;
     this.#network = state;
     const waiting = this.#pendingNetwork !== undefined;
     this.#pendingNetwork = state;
