@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { exec } from '@gantry/kit/exec';
 import { follow } from '@gantry/kit/follow';
 import { killAt, noFailpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
+import { protectFromOom } from '@gantry/kit/oom';
 import { readBootId } from '@gantry/kit/process';
 import { idFromBytes } from '@gantry/model/ids';
 import type { NodeDescription } from '@gantry/model/node';
@@ -41,17 +42,16 @@ export const agentVersion = '0.1.0';
 
 /** The address plan; the controller's pools have the same defaults. */
 const pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' };
-/** Kept from the kernel's OOM killer, as far as this host lets us (containers are the ones to go). */
-const oomScoreAdjust = -900;
 
 /** Makes and starts every part of an agent; the only file that knows them all. */
 export async function startAgent(config: AgentConfig, log: Logger): Promise<{ close(): Promise<void> }> {
   await Promise.all(
     [config.stateDir, config.runDir].map((dir) => mkdir(dir, { recursive: true, mode: 0o711 })),
   );
-  await writeFile('/proc/self/oom_score_adj', String(oomScoreAdjust)).catch(() => {
-    log.debug('this host does not let the agent be protected from the OOM killer');
-  });
+  if (!(await protectFromOom()))
+    log.warn(
+      'this host does not let the agent be protected from the OOM killer: CAP_SYS_RESOURCE is missing',
+    );
   const disk = new Disk(config.stateDir, log);
   await disk.open();
   const nodeId = await disk.nodeId(() => idFromBytes(randomBytes(12)));

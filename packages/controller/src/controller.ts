@@ -5,6 +5,7 @@ import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
+import { protectFromOom } from '@gantry/kit/oom';
 import { idFromBytes } from '@gantry/model/ids';
 import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
 import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
@@ -25,6 +26,10 @@ export async function startController(
   config: ControllerConfig,
   log: Logger,
 ): Promise<{ close(): Promise<void> }> {
+  if (!(await protectFromOom()))
+    log.warn(
+      'this host does not let the controller be protected from the OOM killer: CAP_SYS_RESOURCE is missing',
+    );
   const id = newId();
   const base = { clock: systemClock, log, random: Math.random };
   const client = connectEtcd([config.etcd]);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { GantryError } from './errors.ts';
+import { exposeToOom } from './oom.ts';
 
 /** How a command ended and what it said. */
 export interface ExecResult {
@@ -18,6 +19,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** What is kept of stdout and of stderr, bytes each; default 1 MiB. The rest is dropped. */
   readonly maxOutput?: number;
+  /** It works on much that strangers sent, and may be run again: the OOM killer takes it first, not who runs it. */
+  readonly exposed?: boolean;
 }
 
 /** Runs an argv (never a shell) to its end and answers with its exit code; throws only if it cannot start or times out. */
@@ -34,6 +37,7 @@ export const exec: Exec = (argv, options = {}) =>
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.signal && { signal: options.signal, killSignal: 'SIGKILL' }),
     });
+    if (options.exposed && child.pid !== undefined) void exposeToOom(child.pid);
     const stdout = collect(child.stdout, limit);
     const stderr = collect(child.stderr, limit);
     let timedOut = false;

@@ -99,7 +99,7 @@ export class RegistrySource implements ImageSource {
     const credential = await this.#deps.credential(this.#image.ref, signal);
     // Without one, skopeo looks for what the operator of this host gave it.
     const run = (auth?: string): Promise<ExecResult> =>
-      this.#deps.exec(argv(auth), { timeoutMs, signal, maxOutput });
+      this.#deps.exec(argv(auth), { timeoutMs, signal, maxOutput, exposed: true });
     const running = credential ? withSecretFile(authFileOf(credential), run) : run();
     const result = await running.catch((error: unknown) => {
       if (signal.aborted) throw new GantryError('cancelled', 'the pull is no longer wanted');

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '@gantry/kit/exec';
 import { GantryError } from '@gantry/kit/errors';
+import { protectFromOom } from '@gantry/kit/oom';
 import { purge } from '../doctor/purge.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { endOrphans, remember } from './orphans.ts';
@@ -178,6 +179,8 @@ export class LocalCluster {
     const onStart = (program: string, pid: number): void => {
       // Without it, an orphan of this program would have to be ended by hand: no reason to stop.
       remember(this.#pidDir, program, pid).catch(() => undefined);
+      // Controller and agents see to it themselves. Where it is not allowed, they say so.
+      if (program === 'etcd') void protectFromOom(pid);
     };
     const made = new ManagedProcess(name, argv, log, this.#options.onSurprise ?? (() => undefined), onStart);
     this.#processes.set(name, made);

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { GantryError } from '@gantry/kit/errors';
 import { execOk, type Exec } from '@gantry/kit/exec';
+import { exposeToOom } from '@gantry/kit/oom';
 
 /** A program that runs in a jail. */
 export interface Jailed {
@@ -80,6 +81,7 @@ class ToolJail implements Jail {
       stdio: [stdin, stdout, 'pipe'],
       env: { LC_ALL: 'C', PATH: process.env['PATH'] },
     });
+    if (child.pid !== undefined) void exposeToOom(child.pid);
     return watched(child);
   }
 }

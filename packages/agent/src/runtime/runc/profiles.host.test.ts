@@ -1,108 +1,25 @@
-import {
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
-import { exec, execOk } from '@gantry/kit/exec';
-import { silentLogger } from '@gantry/kit/log';
+import { exec } from '@gantry/kit/exec';
 import type { ContainerSpec } from '@gantry/model/service';
-import { anId, aContainer } from '../../../../../tests/support/builders.ts';
-import { containerPlan, planLimits } from '../../task/container-plan.ts';
-import type { ContainerExit, ContainerPlan, Runtime } from '../runtime.ts';
+import { aContainer } from '../../../../../tests/support/builders.ts';
+import { RuntimeRig } from '../../../../../tests/support/runtime-rig.ts';
+import { planLimits } from '../../task/container-plan.ts';
+import type { ContainerPlan, Runtime } from '../runtime.ts';
 import { capabilitiesIn, readHostFacts } from './host-facts.ts';
-import { createRuncRuntime } from './runc-runtime.ts';
 
-const name = `gtest-profiles-${process.pid}`;
-let dir: string;
+let rig: RuntimeRig;
 let runtime: Runtime;
 
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), `${name}-`));
-  for (const part of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp']) await mkdir(join(dir, 'rootfs', part), { recursive: true });
-  await copyFile('/usr/bin/busybox', join(dir, 'rootfs/bin/busybox'));
-  for (const applet of ['sh', 'sleep', 'cat', 'dd', 'ls', 'mount', 'id', 'grep', 'stat', 'hostname', 'tty'])
-    await symlink('busybox', join(dir, 'rootfs/bin', applet));
-  for (const file of ['resolv.conf', 'hosts', 'hostname']) await writeFile(join(dir, file), `${file}\n`);
-  await mkdir(join(dir, 'logs'));
-  await execOk(exec, ['ip', 'netns', 'add', name]);
-}); // prettier-ignore
-
-afterAll(async () => {
-  await exec(['ip', 'netns', 'del', name]);
-  await rm(dir, { recursive: true, force: true });
-});
-
+beforeAll(async () => (rig = await RuntimeRig.make('profiles')));
+afterAll(() => rig.remove());
 beforeEach(async () => {
-  runtime = await createRuncRuntime({
-    exec,
-    clock: systemClock,
-    log: silentLogger,
-    runDir: join(dir, 'run'),
-    cgroupParent: name,
-    logPath: (id) => join(dir, 'logs', `${id}.log`),
-    host: await readHostFacts(name),
-    runc: '/usr/sbin/runc',
-  });
+  await rig.open();
+  ({ runtime } = rig);
 });
-
-afterEach(async () => {
-  for (const id of (await runtime.list()).keys()) await runtime.delete(id);
-  await runtime.close();
-  for (const controller of await readdir('/sys/fs/cgroup'))
-    expect(await readdir(join('/sys/fs/cgroup', controller, name)).catch(() => [])).toEqual([]);
-});
-
-function planOf(spec: Partial<ContainerSpec>, uid = 0): ContainerPlan {
-  return containerPlan({
-    task: {
-      taskId: anId('t'),
-      serviceId: anId('s'),
-      revisionId: anId('r'),
-      stack: 'shop',
-      service: 'web',
-      slot: 1,
-      desired: 'running',
-      container: aContainer({ init: true, ...spec }),
-      image: { ref: 'web:1', digest: `sha256:${'a'.repeat(64)}`, source: 'loaded' },
-      hostPorts: [],
-      networking: { networks: [] },
-    } as unknown as Parameters<typeof containerPlan>[0]['task'],
-    image: { entrypoint: [], command: [], env: ['PATH=/bin'], workingDir: '/', user: '', exposedPorts: [] },
-    rootfs: join(dir, 'rootfs'),
-    netns: `/run/netns/${name}`,
-    user: { uid, gid: uid, additionalGids: [] },
-    files: { resolvConf: join(dir, 'resolv.conf'), hosts: join(dir, 'hosts'), hostname: join(dir, 'hostname') },
-  }); // prettier-ignore
-}
-
-async function runToEnd(plan: ContainerPlan): Promise<{ readonly exit: ContainerExit; readonly output: string }> {
-  const ended = new Promise<ContainerExit>((resolve) => {
-    const stop = runtime.onExit((id, exit) => {
-      if (id !== plan.id) return;
-      stop();
-      resolve(exit);
-    });
-  });
-  await runtime.run(plan);
-  const exit = await ended;
-  return { exit, output: await outputOf(plan.id) };
-} // prettier-ignore
-
-/** What it wrote, without conmon's stamps. */
-async function outputOf(id: string): Promise<string> {
-  const text = await readFile(join(dir, 'logs', `${id}.log`), 'utf8').catch(() => '');
-  return text.replaceAll(/^\S+ std(?:out|err) [FP] /gm, '').replaceAll('\r', '');
-}
+afterEach(() => rig.close());
 
 /** `name=value` lines of what a process finds in a container. */
 const probe = [
@@ -138,7 +55,9 @@ function foundIn(output: string): Found {
 } // prettier-ignore
 
 async function inside(spec: Partial<ContainerSpec>, uid = 0): Promise<Found> {
-  const { exit, output } = await runToEnd(planOf({ command: ['/bin/sh', '-c', probe], ...spec }, uid));
+  const { exit, output } = await rig.runToEnd(
+    rig.planOf({ command: ['/bin/sh', '-c', probe], ...spec }, uid),
+  );
   expect(exit.exitCode).toBe(0);
   return foundIn(output);
 }
@@ -199,7 +118,7 @@ describe('from inside', () => {
     const limits = found['limit'] ?? [];
     expect(limits).toContainEqual(expect.stringMatching(/^Max core file size 0 0/));
     const hard = Number(/open files (\d+) (\d+)/.exec(limits.join('\n'))?.[2]);
-    expect(hard).toBeLessThanOrEqual(Math.min(524_288, (await readHostFacts(name)).maxOpenFiles));
+    expect(hard).toBeLessThanOrEqual(Math.min(524_288, (await readHostFacts(rig.name)).maxOpenFiles));
     expect(Number(found['oom']?.[0])).toBeGreaterThanOrEqual(0);
     for (const place of ['/proc', '/dev/shm', '/dev/mqueue', '/sys', '/sys/fs/cgroup/memory'])
       for (const option of ['nosuid', 'nodev', 'noexec'])
@@ -210,7 +129,7 @@ describe('from inside', () => {
   });
 
   test('restricted: no capability at all, and never root', async () => {
-    expect(() => planOf({ command: ['x'], isolation: { profile: 'restricted' } })).toThrow(/does not run as root/);
+    expect(() => rig.planOf({ command: ['x'], isolation: { profile: 'restricted' } })).toThrow(/does not run as root/);
     const found = await inside({ isolation: { profile: 'restricted' } }, 1_000);
     for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapInh', 'CapAmb']) expect(found[set]).toEqual(['0000000000000000']);
     await expectOwnNamespaces(found);
@@ -221,18 +140,18 @@ describe('from inside', () => {
 
   test('privileged: all that the host can give, still in namespaces of its own', async () => {
     const found = await inside({ isolation: { profile: 'privileged' } });
-    const host = await readHostFacts(name);
-    const known = new Set(planOf({ command: ['x'], isolation: { profile: 'privileged' } }).capabilities);
+    const host = await readHostFacts(rig.name);
+    const known = new Set(rig.planOf({ command: ['x'], isolation: { profile: 'privileged' } }).capabilities);
     expect(capabilities(found, 'CapEff').map((short) => `CAP_${short}`)).toEqual(host.capabilities?.filter((cap) => known.has(cap)));
     await expectOwnNamespaces(found);
     expect(found).toMatchObject({ NoNewPrivs: ['0'], Seccomp: ['0'], mknod: ['yes'], unshare: ['yes'], mounting: ['yes'], 'read./proc/interrupts': ['yes'], 'write./proc/sys/kernel/panic': ['yes'] });
     expect(found['mount./sys']?.[0]).toMatch(/^rw/);
     expect(found['devices']?.[0]).toContain('loop-control');
-    await exec(['sh', '-c', `rm -f ${join(dir, 'rootfs/tmp')}/disk-*`]);
+    await exec(['sh', '-c', `rm -f ${join(rig.dir, 'rootfs/tmp')}/disk-*`]);
   }); // prettier-ignore
 
   test('what a service opens is open, and nothing more', async () => {
-    const plan = planOf({
+    const plan = rig.planOf({
       command: ['/bin/sh', '-c', `${probe}; echo "fuse=$(stat -c %t:%T /dev/fuse)"; echo "shm=$(cat /proc/sys/kernel/msgmax)"; echo "name=$(hostname).$(cat /proc/sys/kernel/domainname)"; ( : > /tmp/x ) 2>/dev/null && echo root=rw || echo root=ro; ( : > /run/x ) && grep " /run " /proc/mounts; ulimit -n`],
       capDrop: ['ALL'],
       capAdd: ['NET_ADMIN'],
@@ -249,7 +168,7 @@ describe('from inside', () => {
       limits: { pids: 40 },
       volumes: [{ kind: 'tmpfs', target: '/run', readOnly: false, exec: false, sizeBytes: 1 << 20, mode: 0o700 }],
     });
-    const { output } = await runToEnd(plan);
+    const { output } = await rig.runToEnd(plan);
     const found = foundIn(output);
     expect(capabilities(found, 'CapEff')).toEqual(['NET_ADMIN']);
     expect(found).toMatchObject({
@@ -258,28 +177,28 @@ describe('from inside', () => {
     });
     expect(found['mount./dev/shm']?.[0]).toContain('size=8192k');
     expect(output).toMatch(/ \/run tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k,mode=700/);
-    const facts = await readHostFacts(name);
+    const facts = await readHostFacts(rig.name);
     expect(found['limit']).toContainEqual(expect.stringContaining(`open files 500 ${Math.min(1e9, facts.maxOpenFiles)}`));
     expect(found['limit']).toContainEqual(expect.stringContaining('Max processes 100 100'));
   }); // prettier-ignore
 
   test('a terminal, and an input that stays open', async () => {
-    const withTty = await runToEnd(planOf({ command: ['/bin/sh', '-c', 'tty; id -u'], tty: true }));
+    const withTty = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', 'tty; id -u'], tty: true }));
     expect(withTty.output).toContain('/dev/pts/0');
     // Without it, cat would end at once.
-    const reader = planOf({ command: ['/bin/cat'], stdinOpen: true });
+    const reader = rig.planOf({ command: ['/bin/cat'], stdinOpen: true });
     const { pid } = await runtime.run(reader);
     expect(await readlink(`/proc/${pid}/fd/0`)).toMatch(/^pipe:/);
-    expect((await runToEnd(planOf({ command: ['/bin/cat'] }))).exit.exitCode).toBe(0);
+    expect((await rig.runToEnd(rig.planOf({ command: ['/bin/cat'] }))).exit.exitCode).toBe(0);
     expect((await runtime.list()).get(reader.id)?.state).toBe('running');
   });
 });
 
 describe('while it runs', () => {
   const sleeper = (spec: Partial<ContainerSpec> = {}): ContainerPlan =>
-    planOf({ command: ['/bin/sleep', '1000'], limits: { memoryBytes: 32 << 20, cpuMillis: 500, pids: 10 }, ...spec });
+    rig.planOf({ command: ['/bin/sleep', '1000'], limits: { memoryBytes: 32 << 20, cpuMillis: 500, pids: 10 }, ...spec });
   const value = async (id: string, controller: string, file: string): Promise<string> =>
-    (await readFile(join('/sys/fs/cgroup', controller, name, id, file), 'utf8')).trim();
+    (await readFile(join('/sys/fs/cgroup', controller, rig.name, id, file), 'utf8')).trim();
 
   test('it gets other limits, and refuses a limit below what it uses', async () => {
     const plan = sleeper({ tuning: { cpuset: '0' } });
@@ -306,7 +225,7 @@ describe('while it runs', () => {
   });
 
   test('it is paused and goes on; a signal and a deletion wake it', async () => {
-    const plan = planOf({ command: ['/bin/sh', '-c', 'while :; do :; done'] });
+    const plan = rig.planOf({ command: ['/bin/sh', '-c', 'while :; do :; done'] });
     await runtime.run(plan);
     await runtime.pause(plan.id);
     expect(await value(plan.id, 'freezer', 'freezer.state')).toBe('FROZEN');
@@ -317,7 +236,7 @@ describe('while it runs', () => {
     expect(await value(plan.id, 'freezer', 'freezer.state')).toBe('THAWED');
     await runtime.resume(plan.id);
     await runtime.pause(plan.id);
-    const ended = new Promise<ContainerExit>((resolve) => runtime.onExit((id, exit) => id === plan.id && resolve(exit)));
+    const ended = rig.end(plan.id);
     await runtime.signal(plan.id, 'SIGTERM');
     expect((await ended).exitCode).toBe(143);
     const other = sleeper();
@@ -330,11 +249,11 @@ describe('while it runs', () => {
   test('a child that is killed for memory is told apart from the end of the container', async () => {
     const limits = { memoryBytes: 16 << 20 };
     const eat = 'dd if=/dev/zero of=/dev/null bs=64M count=1';
-    const child = await runToEnd(planOf({ command: ['/bin/sh', '-c', `${eat}; exit 3`], limits }));
+    const child = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', `${eat}; exit 3`], limits }));
     expect(child.exit).toMatchObject({ exitCode: 3, oom: false, oomKills: 1 });
-    const itself = await runToEnd(planOf({ command: ['/bin/sh', '-c', `exec ${eat}`], limits }));
+    const itself = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', `exec ${eat}`], limits }));
     expect(itself.exit).toMatchObject({ exitCode: 137, oom: true, oomKills: 1 });
-    const other = await runToEnd(planOf({ command: ['/bin/sh', '-c', 'exit 3'], limits }));
+    const other = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', 'exit 3'], limits }));
     expect(other.exit).toMatchObject({ exitCode: 3, oom: false, oomKills: 0 });
   });
 }); // prettier-ignore
