@@ -85,7 +85,6 @@ export function helloSpec(replicas: number): ServiceSpec {
       command: ['100000'],
       env: {},
       readOnly: false,
-      init: false,
       capAdd: [],
       capDrop: [],
       tmpfs: [],

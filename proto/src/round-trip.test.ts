@@ -175,7 +175,7 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
   },
   {
     requiredKeys: [
-      'image', 'env', 'readOnly', 'init', 'capAdd', 'capDrop', 'tmpfs', 'stopGraceMs', 'labels', 'limits', 'reservations',
+      'image', 'env', 'readOnly', 'capAdd', 'capDrop', 'tmpfs', 'stopGraceMs', 'labels', 'limits', 'reservations',
     ], // prettier-ignore
   },
 );

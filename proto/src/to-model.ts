@@ -46,6 +46,7 @@ export function container(value: wire.Container): ContainerSpec {
       user: value.user,
       hostname: value.hostname,
       stopSignal: value.stopSignal,
+      init: value.init,
       tty: value.tty,
       stdinOpen: value.stdinOpen,
       pullPolicy:
@@ -60,7 +61,6 @@ export function container(value: wire.Container): ContainerSpec {
     image: value.image,
     env: value.env,
     readOnly: value.readOnly,
-    init: value.init,
     capAdd: value.capAdd,
     capDrop: value.capDrop,
     tmpfs: value.tmpfs,

@@ -27,7 +27,6 @@ export function aContainer(more: Partial<ContainerSpec> = {}): ContainerSpec {
     image: 'web:1',
     env: {},
     readOnly: false,
-    init: false,
     capAdd: [],
     capDrop: [],
     tmpfs: [],

@@ -90,7 +90,7 @@ export class RuntimeRig {
         service: 'web',
         slot: 1,
         desired: 'running',
-        container: aContainer({ init: true, ...spec }),
+        container: aContainer(spec),
         image: { ref: 'web:1', digest: `sha256:${'a'.repeat(64)}`, source: 'loaded' },
         hostPorts: [],
         networking: { networks: [] },

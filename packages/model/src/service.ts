@@ -47,8 +47,8 @@ export interface ContainerSpec {
   readonly user?: string;
   readonly hostname?: string;
   readonly readOnly: boolean;
-  /** A small init as process 1 that reaps zombies and forwards signals. */
-  readonly init: boolean;
+  /** A small init as process 1 that reaps zombies and forwards signals; absent: unless the program is one itself. */
+  readonly init?: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
   /** Mount points of memory file systems. */

@@ -169,7 +169,6 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
       command: [...behaviours[behaviour]],
       env: { VERSION: String(version) },
       readOnly: false,
-      init: false,
       capAdd: [],
       capDrop: [],
       tmpfs: [],

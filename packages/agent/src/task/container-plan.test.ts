@@ -39,7 +39,6 @@ function aTask(container: Partial<ContainerSpec>, slot: number): TaskAssignment 
       image: 'web:1',
       env: {},
       readOnly: false,
-      init: false,
       capAdd: [],
       capDrop: [],
       tmpfs: [],
@@ -54,6 +53,27 @@ function aTask(container: Partial<ContainerSpec>, slot: number): TaskAssignment 
     networking: defaultNetworking('shop'),
   };
 }
+
+describe('an init', () => {
+  const initOf = (container: Partial<ContainerSpec>): boolean => planOf(container).init;
+
+  test('is process 1 by default, and not where the service says so', () => {
+    expect(initOf({})).toBe(true);
+    expect(initOf({ init: false })).toBe(false);
+  });
+
+  test.each(['/sbin/init', '/init', '/lib/systemd/systemd', 'tini', '/usr/bin/dumb-init', '/package/admin/s6/s6-svscan'])(
+    'is not put before one: %s',
+    (program) => {
+      expect(initOf({ entrypoint: [program] })).toBe(false);
+      expect(initOf({ entrypoint: [program], init: true })).toBe(true);
+    },
+  );
+
+  test('is put before programs that only sound like one', () => {
+    for (const program of ['/bin/initdb', '/app/init.sh', '/usr/bin/systemd-run', 'sh']) expect(initOf({ entrypoint: [program] })).toBe(true);
+  });
+}); // prettier-ignore
 
 describe('what a container runs', () => {
   test.each<[string, Partial<ContainerSpec>, readonly string[]]>([

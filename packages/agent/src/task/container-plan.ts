@@ -7,6 +7,7 @@ import { type ContainerSpec, defaultPidsLimit } from '@gantry/model/service';
 import type { ImageConfig } from '../images/images.ts';
 import type { ContainerLimits, ContainerPlan, PlanIsolation } from '../runtime/runtime.ts';
 import { containerCapabilities } from './capabilities.ts';
+import { isInit } from './init-programs.ts';
 import { containerMounts, type HostFiles } from './container-mounts.ts';
 
 /** What the runner has prepared for one container before the runtime is asked to make it. */
@@ -34,18 +35,19 @@ export function containerPlan(input: ContainerPlanInput): ContainerPlan {
   const { task, image } = input;
   const spec = task.container;
   const hostname = containerHostname(task);
+  const argv = containerArgv(spec, image);
   refuseRoot(spec, input.user);
   return {
     id: task.taskId,
     rootfs: input.rootfs,
     netns: input.netns,
-    argv: containerArgv(spec, image),
+    argv,
     env: containerEnv(input, hostname),
     cwd: spec.workingDir ?? (image.workingDir || '/'),
     user: input.user,
     hostname,
     readOnlyRootfs: spec.readOnly,
-    init: spec.init,
+    init: spec.init ?? !isInit(argv[0] ?? ''),
     capabilities: containerCapabilities(spec.capAdd, spec.capDrop, spec.isolation?.profile),
     mounts: containerMounts(spec, input.files, input.volumeSources ?? new Map()),
     limits: { ...spec.limits, pids: spec.limits.pids ?? defaultPidsLimit },

@@ -18,6 +18,7 @@ const programs: readonly (readonly [program: string, debianPackage: string])[] =
   ['skopeo', 'skopeo'],
   ['nft', 'nftables'],
   ['ip', 'iproute2'],
+  ['tini-static', 'tini'],
 ];
 
 const filesystems = ['overlay', 'cgroup'] as const;

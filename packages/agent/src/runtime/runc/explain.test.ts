@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explainCreateFailure } from './explain.ts';
+import { explainCreateFailure, explainInitFailure } from './explain.ts';
 
 /** As runc 1.1.5 words it, by the way of conmon. */
 const said = (text: string): string =>
@@ -36,4 +36,14 @@ test('what it does not know it passes on, as an internal error', () => {
     message: expect.stringContaining('the moon is full') as unknown,
   });
   expect(explainCreateFailure('').message).toContain('said nothing');
+});
+
+test.each([
+  ['No such file or directory', 'the image has no program /bin/absent, or not the interpreter that it names'],
+  ['Permission denied', '/bin/absent in the image is not executable'],
+  ['Argument list too long', '/bin/absent in the image cannot be run: Argument list too long'],
+])('an init that cannot run its program: %s', (why, words) => {
+  const line = `2026-01-01T00:00:00.000000000+00:00 stderr F [FATAL tini (7)] exec /bin/absent failed: ${why}\n`;
+  expect(explainInitFailure(line)).toBe(words);
+  expect(explainInitFailure('sh: absent: not found')).toBeUndefined();
 });

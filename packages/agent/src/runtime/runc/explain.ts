@@ -59,6 +59,15 @@ export function explainCreateFailure(said: string): GantryError {
   return new GantryError('internal', `runc could not make the container: ${text.slice(0, 400)}`);
 }
 
+/** What an init says when it cannot run the program it was given; undefined for everything else. */
+export function explainInitFailure(said: string): string | undefined {
+  const [, name = '', why = ''] = /\[FATAL tini \(\d+\)\] exec (.+) failed: (.+)/.exec(said) ?? [];
+  if (/^No such file/.test(why))
+    return `the image has no program ${name}, or not the interpreter that it names`;
+  if (/^Permission denied/.test(why)) return `${name} in the image is not executable`;
+  return why === '' ? undefined : `${name} in the image cannot be run: ${why}`;
+}
+
 /** runc logs `time=… level=error msg="…"`; the last message is the one that counts. */
 function messageIn(said: string): string {
   const quoted = [...said.matchAll(/msg=("(?:[^"\\]|\\.)*")/g)].at(-1)?.[1];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '@gantry/kit/process';
 import type { ContainerExit, ContainerState } from '../runtime.ts';
 import { oomKillsOf } from './cgroups.ts';
+import { noteOfInit } from './init-note.ts';
 import { readExit, readMeta, writeLost } from './records.ts';
 import { waitForMonitor, type RemainsDeps } from './remains.ts';
 
@@ -55,10 +56,12 @@ export async function exitAfterMonitor(deps: RemainsDeps, id: string): Promise<C
   return exitOf(deps, id);
 }
 
-/** The exit with what the kernel counted; the cgroup stands until the container is deleted. */
+/** The exit with what the kernel counted (the cgroup stands until the container is deleted), and what its init said. */
 export async function exitOf(deps: RemainsDeps, id: string): Promise<ContainerExit | undefined> {
   const exit = await readExit(deps.layout.of(id));
   if (exit?.exitCode === undefined) return exit; // an end that no monitor saw: all we know is kept
+  const note = await noteOfInit(deps.logPath(id), exit.exitCode);
+  if (note !== undefined) return { ...exit, note };
   const oomKills = await oomKillsOf(deps.cgroups, deps.cgroupOf(id));
   if (oomKills === undefined) return exit;
   return { ...exit, oom: exit.exitCode === 137 && (exit.oom || oomKills > 0), oomKills };

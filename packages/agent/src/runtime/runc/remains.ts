@@ -19,6 +19,7 @@ export interface RemainsDeps {
   readonly clock: Clock;
   readonly layout: Layout;
   readonly cgroups: CgroupHost;
+  readonly logPath: (id: string) => string;
   /** The container's cgroup below each hierarchy's root. */
   cgroupOf(id: string): string;
 }

@@ -81,8 +81,8 @@ class RuncRuntime implements Runtime {
     this.#bootId = bootId;
     this.#cgroups = cgroups;
     this.#fifos = new Fifos(deps.exec, layout.fifos);
-    this.#remains = { clock: deps.clock, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
-    const { exec, runc, host } = deps;
+    const { exec, runc, host, clock, logPath } = deps;
+    this.#remains = { clock, logPath, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
     this.#control = { ...this.#remains, exec, runc, runcRoot: layout.runcRoot, host };
     this.#exitsWatcher = watchDirectory(layout.exits, (name) => this.#inBackground(this.#onExitFile(name)));
   }

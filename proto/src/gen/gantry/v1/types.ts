@@ -40,7 +40,8 @@ export interface Container {
   user?: string | undefined;
   hostname?: string | undefined;
   readOnly: boolean;
-  init: boolean;
+  /** absent: unless the program is an init itself */
+  init?: boolean | undefined;
   capAdd: string[];
   capDrop: string[];
   tmpfs: string[];
@@ -475,7 +476,7 @@ function createBaseContainer(): Container {
     user: undefined,
     hostname: undefined,
     readOnly: false,
-    init: false,
+    init: undefined,
     capAdd: [],
     capDrop: [],
     tmpfs: [],
@@ -522,7 +523,7 @@ export const Container: MessageFns<Container> = {
     if (message.readOnly !== false) {
       writer.uint32(64).bool(message.readOnly);
     }
-    if (message.init !== false) {
+    if (message.init !== undefined) {
       writer.uint32(72).bool(message.init);
     }
     for (const v of message.capAdd) {
@@ -843,7 +844,7 @@ export const Container: MessageFns<Container> = {
     message.user = object.user ?? undefined;
     message.hostname = object.hostname ?? undefined;
     message.readOnly = object.readOnly ?? false;
-    message.init = object.init ?? false;
+    message.init = object.init ?? undefined;
     message.capAdd = object.capAdd?.map((e) => e) || [];
     message.capDrop = object.capDrop?.map((e) => e) || [];
     message.tmpfs = object.tmpfs?.map((e) => e) || [];
