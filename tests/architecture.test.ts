@@ -35,7 +35,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'types:controller/images',
     'types:controller/telemetry',
     'types:controller/forecast',
+    'controller/explain',
   ],
+  'controller/explain': ['model', 'controller/scheduler', 'types:controller/store'],
   'controller/forecast': [
     'model',
     'controller/store',
@@ -70,7 +72,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that only compute: no waiting, no clock, no dice, no outside world. */
 const pure = [
   /^packages\/model\//,
-  /^packages\/controller\/src\/(scheduler|reconcilers|forecast)\//,
+  /^packages\/controller\/src\/(scheduler|reconcilers|forecast|explain)\//,
   /^packages\/controller\/src\/dispatcher\/(assignments|barrier)\.ts$/,
   /^packages\/agent\/src\/worker\/plan\.ts$/,
   /^packages\/agent\/src\/task\/(next-step|health|container-plan)\.ts$/,

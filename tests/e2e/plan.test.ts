@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlanResponse } from '@gantry/proto/gen/gantry/v1/plan';
 import { root } from '../support/imports.ts';
 import { TestCluster } from '../support/test-cluster.ts';
+import { waitFor } from '../../packages/cli/src/local/wait.ts';
 
 let cluster: TestCluster;
 let file = '';
@@ -76,5 +77,47 @@ describe('plan', () => {
     expect(code).toBe(4);
     expect(stdout).toContain('500.00 needed');
     expect(await cluster.services()).toHaveLength(1);
+  });
+});
+
+describe('why and describe', () => {
+  test('a task that fits nowhere, one that crashes, and one that is well are each told in a sentence', async () => {
+    await write(
+      `services:
+  big: { image: hello:1, deploy: { resources: { reservations: { cpus: "500" } } } }
+  bad: { image: hello:1, entrypoint: ["/bin/sh", "-c", "exit 7"], restart: "no" }
+  web: { image: hello:1, init: true, stop_grace_period: 1s }
+`,
+    );
+    await cluster.gantry('apply', '-f', file, '--stack', 'odd', '--detach');
+    const said = await waitFor(
+      'three answers',
+      async () => {
+        const { stdout } = await cluster.gantry('why', 'odd', '-q');
+        return /exit code 7[^]*500\.00 needed[^]*as it should be/.test(stdout) ? stdout : undefined;
+      },
+      15_000,
+      300,
+    );
+    expect(said).toContain(
+      'bad.1 is down: ended with exit code 7; its restart policy is "no", so it stays down',
+    );
+    expect(said).toMatch(/big\.1 waits for a host: no host fits: n1: cpu/);
+    expect(said).toContain('odd/web is as it should be: 1 of 1 ready');
+    const task = await cluster.ok('why', 'odd/bad.1');
+    expect(task).toContain('fix: gantry logs --previous bad.1');
+    expect(task).toMatch(/s ago\s+bad\.1 \(\w+\)\s+failed on n\d: ended with exit code 7/);
+    expect(await cluster.gantry('why', 'nothing-of-the-kind')).toMatchObject({ code: 5 });
+  });
+
+  test('describe shows a service, a task and a host on one screen each', async () => {
+    const service = await cluster.ok('describe', 'odd/web');
+    for (const word of ['container.image: hello:1', 'REVISION', 'TASK', 'what happened'])
+      expect(service).toContain(word);
+    const task = await cluster.ok('describe', 'odd/web.1');
+    expect(task).toMatch(/odd\/web\.1 .*running/);
+    const node = await cluster.ok('describe', 'n1', '-o', 'json');
+    expect(JSON.parse(node)).toMatchObject({ kind: 'node', node: { name: 'n1', state: 'ready' } });
+    await cluster.ok('rm', 'odd');
   });
 });

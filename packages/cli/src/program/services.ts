@@ -18,6 +18,18 @@ export function addServiceCommands(cli: Cli, program: Command): void {
   addRm(cli, program);
   runs(
     cli,
+    declare(program, 'why <name>', 'why a stack, service, task or host is as it is, and what to do'),
+    async (options: GlobalOptions, name: string) =>
+      (await import('../commands/explain.ts')).whyCommand(cli.io, options, name),
+  );
+  runs(
+    cli,
+    declare(program, 'describe <name>', 'all about one service, task or host').alias('inspect'),
+    async (options: GlobalOptions, name: string) =>
+      (await import('../commands/explain.ts')).describeCommand(cli.io, options, name),
+  );
+  runs(
+    cli,
     declare(program, 'wait <names...>', 'wait until services are as they should be'),
     async (options: GlobalOptions, names: string[]) =>
       (await import('../commands/services.ts')).waitCommand(cli.io, options, names),

@@ -12,6 +12,7 @@ import { unary } from './errors.ts';
 import { execIn } from './exec.ts';
 import { imageCalls } from './images.ts';
 import { logs } from './logs.ts';
+import { describe, why } from './explain.ts';
 import { historyOf } from './history.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 import { Nodes } from './nodes.ts';
@@ -42,6 +43,8 @@ export function controlService(deps: ControlDeps): ControlServer {
       services: [...(await apply.apply(wantedOf(request), request.ifUnchanged))],
     })),
     plan: unary((request) => plan(deps, apply, wantedOf(request))),
+    why: unary(({ name }) => why(deps, name)),
+    describe: unary(({ name }) => describe(deps, name)),
     removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),
     scale: unary(async ({ name, replicas }) => ({ service: await apply.scale(name, replicas) })),
     rollback: unary(({ name, to }) => rollouts.rollback(name, to)),

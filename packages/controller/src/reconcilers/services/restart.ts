@@ -1,4 +1,5 @@
 import type { RevisionId } from '@gantry/model/ids';
+import { restartDelayMs } from '@gantry/model/restart';
 import type { Service, SlotRestarts } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 
@@ -25,7 +26,7 @@ export function restartOf(
   if (policy.condition === 'none' || (policy.condition === 'on-failure' && !failed)) return { kind: 'never' };
   const restarts = historyWith(service, place, ended, now);
   if (policy.maxAttempts !== undefined && restarts.count > policy.maxAttempts) return { kind: 'never' };
-  return { kind: 'at', at: restarts.lastAt + delayMs(service, restarts.count), restarts };
+  return { kind: 'at', at: restarts.lastAt + restartDelayMs(policy, restarts.count), restarts };
 }
 
 /** The history with this end counted, once: counting it again gives the same. */
@@ -39,9 +40,4 @@ function historyWith(service: Service, place: string, ended: Task, now: number):
 
 function counted(ended: Task, revisionId: RevisionId, count: number, now: number): SlotRestarts {
   return { count, lastAt: now, lastTask: ended.id, revisionId };
-}
-
-/** No delay before the first replacement. */
-function delayMs({ spec: { restart } }: Service, count: number): number {
-  return count <= 1 ? 0 : Math.min(restart.maxDelayMs, restart.delayMs * 2 ** Math.min(30, count - 2));
 }

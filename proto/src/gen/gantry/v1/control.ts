@@ -25,6 +25,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ExecIn, ExecOut } from "./exec.ts";
+import { WhyAnswer, WhyRequest, WhyResponse } from "./explain.ts";
 import { PlanRequest, PlanResponse } from "./plan.ts";
 import { Image, LogLine, LogOptions, Networking, Port, RegistryCredential, ServiceSpec, TaskStatus } from "./types.ts";
 import {
@@ -440,6 +441,35 @@ export interface ImageView {
   loadedAt: number;
   /** stack/service */
   usedBy: string[];
+}
+
+export interface DescribeRequest {
+  /** a service, service.slot, a task's id or its beginning, a host */
+  name: string;
+}
+
+export interface DescribeResponse {
+  /** "service" | "task" | "node" */
+  kind: string;
+  why:
+    | WhyAnswer
+    | undefined;
+  /** of a service or task */
+  service:
+    | ServiceView
+    | undefined;
+  /** of a service: as it is asked for; of a task: as it runs */
+  spec:
+    | ServiceSpec
+    | undefined;
+  /** of a service, the newest first */
+  revisions: RevisionView[];
+  /** of a job, the newest first */
+  runs: RunView[];
+  /** with those that have ended; of a task: those of its place */
+  tasks: TaskView[];
+  /** of a host or a task that has one */
+  node: NodeView | undefined;
 }
 
 function createBaseRollbackRequest(): RollbackRequest {
@@ -5220,6 +5250,213 @@ export const ImageView: MessageFns<ImageView> = {
   },
 };
 
+function createBaseDescribeRequest(): DescribeRequest {
+  return { name: "" };
+}
+
+export const DescribeRequest: MessageFns<DescribeRequest> = {
+  encode(message: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(2162).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 270: {
+            if (tag !== 2162) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DescribeRequest>): DescribeRequest {
+    return DescribeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeRequest>): DescribeRequest {
+    const message = createBaseDescribeRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDescribeResponse(): DescribeResponse {
+  return {
+    kind: "",
+    why: undefined,
+    service: undefined,
+    spec: undefined,
+    revisions: [],
+    runs: [],
+    tasks: [],
+    node: undefined,
+  };
+}
+
+export const DescribeResponse: MessageFns<DescribeResponse> = {
+  encode(message: DescribeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(2162).string(message.kind);
+    }
+    if (message.why !== undefined) {
+      WhyAnswer.encode(message.why, writer.uint32(2170).fork()).join();
+    }
+    if (message.service !== undefined) {
+      ServiceView.encode(message.service, writer.uint32(2178).fork()).join();
+    }
+    if (message.spec !== undefined) {
+      ServiceSpec.encode(message.spec, writer.uint32(2186).fork()).join();
+    }
+    for (const v of message.revisions) {
+      RevisionView.encode(v!, writer.uint32(2194).fork()).join();
+    }
+    for (const v of message.runs) {
+      RunView.encode(v!, writer.uint32(2202).fork()).join();
+    }
+    for (const v of message.tasks) {
+      TaskView.encode(v!, writer.uint32(2210).fork()).join();
+    }
+    if (message.node !== undefined) {
+      NodeView.encode(message.node, writer.uint32(2218).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 270: {
+            if (tag !== 2162) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 271: {
+            if (tag !== 2170) {
+              break;
+            }
+
+            message.why = WhyAnswer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 272: {
+            if (tag !== 2178) {
+              break;
+            }
+
+            message.service = ServiceView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 273: {
+            if (tag !== 2186) {
+              break;
+            }
+
+            message.spec = ServiceSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 274: {
+            if (tag !== 2194) {
+              break;
+            }
+
+            message.revisions.push(RevisionView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 275: {
+            if (tag !== 2202) {
+              break;
+            }
+
+            message.runs.push(RunView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 276: {
+            if (tag !== 2210) {
+              break;
+            }
+
+            message.tasks.push(TaskView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 277: {
+            if (tag !== 2218) {
+              break;
+            }
+
+            message.node = NodeView.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DescribeResponse>): DescribeResponse {
+    return DescribeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeResponse>): DescribeResponse {
+    const message = createBaseDescribeResponse();
+    message.kind = object.kind ?? "";
+    message.why = (object.why !== undefined && object.why !== null) ? WhyAnswer.fromPartial(object.why) : undefined;
+    message.service = (object.service !== undefined && object.service !== null)
+      ? ServiceView.fromPartial(object.service)
+      : undefined;
+    message.spec = (object.spec !== undefined && object.spec !== null)
+      ? ServiceSpec.fromPartial(object.spec)
+      : undefined;
+    message.revisions = object.revisions?.map((e) => RevisionView.fromPartial(e)) || [];
+    message.runs = object.runs?.map((e) => RunView.fromPartial(e)) || [];
+    message.tasks = object.tasks?.map((e) => TaskView.fromPartial(e)) || [];
+    message.node = (object.node !== undefined && object.node !== null) ? NodeView.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
 /** The users' door: cli <-> controller. Errors carry the code in the metadata keys gantry-code and gantry-hint. */
 export type ControlService = typeof ControlService;
 export const ControlService = {
@@ -5253,6 +5490,25 @@ export const ControlService = {
     requestDeserialize: (value: Buffer): PlanRequest => PlanRequest.decode(value),
     responseSerialize: (value: PlanResponse): Buffer => Buffer.from(PlanResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PlanResponse => PlanResponse.decode(value),
+  },
+  why: {
+    path: "/gantry.v1.Control/Why" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WhyRequest): Buffer => Buffer.from(WhyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WhyRequest => WhyRequest.decode(value),
+    responseSerialize: (value: WhyResponse): Buffer => Buffer.from(WhyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WhyResponse => WhyResponse.decode(value),
+  },
+  /** All about one service, task or host. */
+  describe: {
+    path: "/gantry.v1.Control/Describe" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeRequest): Buffer => Buffer.from(DescribeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeRequest => DescribeRequest.decode(value),
+    responseSerialize: (value: DescribeResponse): Buffer => Buffer.from(DescribeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeResponse => DescribeResponse.decode(value),
   },
   removeServices: {
     path: "/gantry.v1.Control/RemoveServices" as const,
@@ -5514,6 +5770,9 @@ export interface ControlServer extends UntypedServiceImplementation {
    */
   apply: handleUnaryCall<ApplyRequest, ApplyResponse>;
   plan: handleUnaryCall<PlanRequest, PlanResponse>;
+  why: handleUnaryCall<WhyRequest, WhyResponse>;
+  /** All about one service, task or host. */
+  describe: handleUnaryCall<DescribeRequest, DescribeResponse>;
   removeServices: handleUnaryCall<RemoveServicesRequest, RemoveServicesResponse>;
   scale: handleUnaryCall<ScaleRequest, ScaleResponse>;
   listServices: handleUnaryCall<ListServicesRequest, ListServicesResponse>;
@@ -5592,6 +5851,34 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PlanResponse) => void,
+  ): ClientUnaryCall;
+  why(request: WhyRequest, callback: (error: ServiceError | null, response: WhyResponse) => void): ClientUnaryCall;
+  why(
+    request: WhyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: WhyResponse) => void,
+  ): ClientUnaryCall;
+  why(
+    request: WhyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: WhyResponse) => void,
+  ): ClientUnaryCall;
+  /** All about one service, task or host. */
+  describe(
+    request: DescribeRequest,
+    callback: (error: ServiceError | null, response: DescribeResponse) => void,
+  ): ClientUnaryCall;
+  describe(
+    request: DescribeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DescribeResponse) => void,
+  ): ClientUnaryCall;
+  describe(
+    request: DescribeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DescribeResponse) => void,
   ): ClientUnaryCall;
   removeServices(
     request: RemoveServicesRequest,
