@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
-import { exec } from '@gantry/kit/exec';
+import { exec as ownExec } from '@gantry/kit/exec';
 import { follow } from '@gantry/kit/follow';
 import { killAt, noFailpoint } from '@gantry/kit/failpoint';
+import { Launcher } from '@gantry/kit/launcher';
 import type { Logger } from '@gantry/kit/log';
 import { protectFromOom } from '@gantry/kit/oom';
 import { readBootId } from '@gantry/kit/process';
@@ -57,6 +58,8 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const nodeId = await disk.nodeId(() => idFromBytes(randomBytes(12)));
   const description = await describe(config);
 
+  const launcher = new Launcher(join(config.runDir, 'exec'));
+  const { exec } = launcher;
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
   const logs = await createLogs({ dir: join(config.stateDir, 'logs'), clock: systemClock, log });
@@ -146,6 +149,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
       logs.close();
       diskWatch.close();
       await Promise.all([network.close(), runtime.close(), names.close()]);
+      launcher.close();
     },
   };
 }
@@ -182,7 +186,7 @@ async function describe(config: AgentConfig): Promise<NodeDescription> {
 /** The address this host speaks from to the controller. */
 async function sourceAddress(controller: string): Promise<string> {
   const host = controller.split(':')[0] ?? '';
-  const { stdout } = await exec(['ip', '-o', 'route', 'get', host]);
+  const { stdout } = await ownExec(['ip', '-o', 'route', 'get', host]);
   const address = / src (\S+)/.exec(stdout)?.[1];
   if (address !== undefined) return address;
   throw new GantryError('invalid', `this host has no way to the controller ${controller}`, {

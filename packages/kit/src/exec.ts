@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { GantryError } from './errors.ts';
 import { exposeToOom } from './oom.ts';
 
@@ -16,6 +17,8 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Files that the command has open for reading and writing, by the number of its descriptor: 3 and on, without gaps. */
+  readonly holds?: Readonly<Record<number, string>>;
   readonly signal?: AbortSignal;
   /** What is kept of stdout and of stderr, bytes each; default 1 MiB. The rest is dropped. */
   readonly maxOutput?: number;
@@ -31,13 +34,15 @@ export const exec: Exec = (argv, options = {}) =>
     const [file, ...args] = argv;
     if (file === undefined) throw new GantryError('internal', 'an empty command was run');
     const limit = options.maxOutput ?? 1 << 20;
+    const held = Object.values(options.holds ?? {}).map((path) => openSync(path, 'r+'));
     const child = spawn(file, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...held],
       ...(options.env && { env: { ...process.env, ...options.env } }),
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.signal && { signal: options.signal, killSignal: 'SIGKILL' }),
     });
     if (options.exposed && child.pid !== undefined) void exposeToOom(child.pid);
+    for (const fd of held) closeSync(fd);
     const stdout = collect(child.stdout, limit);
     const stderr = collect(child.stderr, limit);
     let timedOut = false;
@@ -45,8 +50,8 @@ export const exec: Exec = (argv, options = {}) =>
       timedOut = true;
       child.kill('SIGKILL');
     }, options.timeoutMs ?? 30_000);
-    child.stdin.on('error', () => undefined); // the command may end before it has read everything
-    child.stdin.end(options.input ?? '');
+    child.stdin?.on('error', () => undefined); // the command may end before it has read everything
+    child.stdin?.end(options.input ?? '');
     child.on('error', (cause) => {
       clearTimeout(timer);
       reject(new GantryError('internal', `cannot run ${file}: ${cause.message}`, { cause }));
@@ -66,10 +71,10 @@ export async function execOk(run: Exec, argv: readonly string[], options?: ExecO
   throw new GantryError('internal', `${argv.slice(0, 3).join(' ')} failed (${result.code}): ${said}`);
 }
 
-function collect(stream: NodeJS.ReadableStream, limit: number): () => string {
+function collect(stream: NodeJS.ReadableStream | null, limit: number): () => string {
   const parts: Buffer[] = [];
   let size = 0;
-  stream.on('data', (chunk: Buffer) => {
+  stream?.on('data', (chunk: Buffer) => {
     if (size < limit) parts.push(chunk.subarray(0, limit - size));
     size += chunk.length;
   });

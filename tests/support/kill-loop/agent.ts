@@ -1,8 +1,8 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@gantry/kit/clock';
-import { exec } from '@gantry/kit/exec';
 import { killAt, noFailpoint } from '@gantry/kit/failpoint';
+import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import { readBootId } from '@gantry/kit/process';
 import type { TaskAssignment } from '@gantry/model/assignment';
@@ -28,6 +28,8 @@ const failpoint = failpointText === undefined ? noFailpoint : killAt(failpointTe
 const wanted = JSON.parse(readFileSync(join(dir, 'wanted.json'), 'utf8')) as readonly TaskAssignment[];
 const started = join(dir, 'started');
 mkdirSync(started, { recursive: true });
+const launcher = new Launcher(join(dir, 'run/exec'));
+const { exec } = launcher;
 
 const overlay = new Overlay({ exec, rootfsDir: join(dir, 'rootfs'), layersDir: join(dir, 'layers') });
 const images: Images = {
@@ -104,4 +106,5 @@ const over = settled();
 await worker.close();
 await runtime.close();
 logs.close();
+launcher.close();
 process.exit(over ? 0 : 1);

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Exec } from '@gantry/kit/exec';
 import { GantryError } from '@gantry/kit/errors';
 import type { ContainerPlan } from '../runtime.ts';
-import type { ContainerPaths, Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { explainCreateFailure } from './explain.ts';
+import { readFifo } from './watch.ts';
 
 /** Creating a container takes tens of ms; a runc that hangs must not hang its task, ms. */
 const createTimeoutMs = 20_000;
@@ -31,85 +30,69 @@ export async function createUnderMonitor(
   plan: MonitorPlan,
 ): Promise<number> {
   const paths = deps.layout.of(id);
-  // Read and write, so that opening does not wait; conmon inherits it and holds it for life.
-  const alive = await open(paths.alive, constants.O_RDWR | constants.O_NONBLOCK);
-  try {
-    return await startConmon(deps, id, paths, logPath, alive.fd, plan);
-  } finally {
-    await alive.close();
-  }
+  // conmon leaves a child behind and ends at once; the child answers on descriptor 3, and holds the FIFO for life.
+  const { code, stderr } = await deps.exec([deps.conmon, ...monitorArguments(deps, id, logPath, plan)], {
+    cwd: paths.bundle, // conmon writes its oom file where it stands
+    env: { _OCI_SYNCPIPE: '3' },
+    holds: { 3: paths.alive, 4: paths.alive },
+  });
+  if (code !== 0) throw unmade(stderr);
+  const answer = parseAnswer(await firstLineOf(paths.alive, createTimeoutMs));
+  if (answer.pid > 0) return answer.pid;
+  throw explainCreateFailure(answer.message ?? '');
 }
 
-function startConmon(
-  deps: MonitorDeps,
+function monitorArguments(
+  { layout, runc }: MonitorDeps,
   id: string,
-  paths: ContainerPaths,
   logPath: string,
-  aliveFd: number,
-  plan: MonitorPlan,
-): Promise<number> {
-  const argv = [
-    '--cid', id, '--cuuid', id, '--name', id, '--runtime', deps.runc, '--runtime-arg', `--root=${deps.layout.runcRoot}`,
+  { logMaxBytes, terminal }: MonitorPlan,
+): readonly string[] {
+  const paths = layout.of(id);
+  return [
+    '--cid', id, '--cuuid', id, '--name', id, '--runtime', runc, '--runtime-arg', `--root=${layout.runcRoot}`,
     '--bundle', paths.bundle, '--container-pidfile', paths.pidFile, '--conmon-pidfile', paths.monitorPidFile,
-    '--log-path', `k8s-file:${logPath}`, '--exit-dir', deps.layout.exits, '--persist-dir', paths.bundle,
+    '--log-path', `k8s-file:${logPath}`, '--exit-dir', layout.exits, '--persist-dir', paths.bundle,
     '--full-attach', '--no-sync-log',
-    ...(plan.logMaxBytes !== undefined ? ['--log-size-max', String(plan.logMaxBytes)] : []),
-    ...(plan.terminal?.tty ? ['--terminal'] : []), ...(plan.terminal?.stdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
+    ...(logMaxBytes !== undefined ? ['--log-size-max', String(logMaxBytes)] : []),
+    ...(terminal?.tty ? ['--terminal'] : []), ...(terminal?.stdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
   ]; // prettier-ignore
+}
+
+/** The first line that is written into a FIFO which somebody holds open; throws if all let go of it, or nothing comes in time. */
+function firstLineOf(fifo: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(deps.conmon, argv, {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', aliveFd],
-      cwd: paths.bundle, // conmon writes its oom file where it stands
-      detached: true,
-      env: { PATH: process.env['PATH'], _OCI_SYNCPIPE: '3' },
-    });
-    const sync = child.stdio[3];
     let said = '';
-    let complained = '';
-    child.stderr?.on('error', () => undefined);
-    child.stderr?.on('data', (chunk: Buffer) => {
-      complained = (complained + chunk.toString('utf8')).slice(-1_000);
+    const reader = readFifo(fifo, {
+      onData: (chunk) => {
+        said += chunk.toString('utf8');
+        if (!said.includes('\n')) return;
+        end();
+        resolve(said.slice(0, said.indexOf('\n')));
+      },
+      onGone: () => {
+        end();
+        reject(unmade(''));
+      },
     });
     const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      reject(
-        new GantryError('timeout', 'the container was not created in time', {
-          hint: 'is the disk slow or full?',
-        }),
-      );
-    }, createTimeoutMs);
-    child.once('error', (cause) => {
+      end();
+      const hint = 'is the disk slow or full?';
+      reject(new GantryError('timeout', 'the container was not created in time', { hint }));
+    }, timeoutMs);
+    const end = (): void => {
       clearTimeout(timer);
-      reject(new GantryError('internal', `cannot start conmon: ${cause.message}`, { cause }));
-    });
-    if (!sync || !('on' in sync)) return;
-    sync.on('error', () => undefined);
-    sync.on('data', (chunk: Buffer) => {
-      said += chunk.toString('utf8');
-      const answer = parseAnswer(said);
-      if (!answer) return;
-      clearTimeout(timer);
-      sync.removeAllListeners('close');
-      sync.destroy(); // conmon holds its end for life; ours would be a descriptor a container
-      if (answer.pid > 0) resolve(answer.pid);
-      else reject(explainCreateFailure(answer.message ?? ''));
-    });
-    sync.once('close', () => {
-      clearTimeout(timer);
-      reject(
-        new GantryError(
-          'internal',
-          `conmon could not make the container: ${complained.trim() || 'it said nothing'}`,
-        ),
-      );
-    });
-    child.unref();
+      reader.close();
+    };
   });
 }
 
-function parseAnswer(text: string): { readonly pid: number; readonly message?: string } | undefined {
-  const line = text.slice(0, text.indexOf('\n') + 1);
-  if (line === '') return undefined;
+function unmade(complaint: string): GantryError {
+  const said = complaint.trim().slice(-1_000) || 'it said nothing';
+  return new GantryError('internal', `conmon could not make the container: ${said}`);
+}
+
+function parseAnswer(line: string): { readonly pid: number; readonly message?: string } {
   try {
     return JSON.parse(line) as { pid: number; message?: string };
   } catch {

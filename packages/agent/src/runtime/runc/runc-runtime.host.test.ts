@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { exec, execOk } from '@gantry/kit/exec';
+import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import { aPlan } from '../../../../../tests/support/plans.ts';
 import { runtimeContract } from '../runtime.contract.ts';
@@ -15,6 +16,8 @@ const netns = `gtest-${process.pid}`;
 const cgroupParent = `gantry-test-${process.pid}`;
 let dir: string;
 
+let launcher: Launcher;
+
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gantry-runtime-'));
   await mkdir(join(dir, 'rootfs/bin'), { recursive: true });
@@ -23,10 +26,12 @@ beforeAll(async () => {
   for (const name of ['sh', 'sleep', 'cat', 'id', 'head', 'dd'])
     await symlink('busybox', join(dir, 'rootfs/bin', name));
   await mkdir(join(dir, 'logs'));
+  launcher = new Launcher(join(dir, 'exec'));
   await execOk(exec, ['ip', 'netns', 'add', netns]);
 });
 
 afterAll(async () => {
+  launcher.close();
   await exec(['ip', 'netns', 'del', netns]);
   for (const controller of await readdir('/sys/fs/cgroup')) {
     await rm(join('/sys/fs/cgroup', controller, cgroupParent), { recursive: true, force: true }).catch(
@@ -39,7 +44,7 @@ afterAll(async () => {
 
 function open(): Promise<Runtime> {
   return createRuncRuntime({
-    exec,
+    exec: launcher.exec,
     clock: systemClock,
     log: silentLogger,
     runDir: join(dir, 'run'),

@@ -19,7 +19,6 @@ import type {
 import { writeBundle } from './bundle.ts';
 import { findCgroups, thaw, usageOf, type CgroupHost } from './cgroups.ts';
 import { setPaused, updateLimits, type ControlDeps } from './control.ts';
-import { explainCreateFailure } from './explain.ts';
 import { Layout } from './layout.ts';
 import { createUnderMonitor } from './monitor.ts';
 import { missingLimits } from './oci-resources.ts';
@@ -31,6 +30,7 @@ import { exitAfterMonitor, exitOf, findContainer, lost, type FoundDeps } from '.
 import { endStrayExecutions, killProcesses, removeContainer } from './remains.ts';
 import { writeMeta } from './records.ts';
 import { signalNumber } from './signals.ts';
+import { startCreated, type StartDeps } from './start.ts';
 import { watchDirectory, watchMonitor } from './watch.ts';
 
 export interface RuncRuntimeDeps {
@@ -66,7 +66,7 @@ class RuncRuntime implements Runtime {
   readonly #bootId: string;
   readonly #cgroups: CgroupHost;
   readonly #remains: FoundDeps;
-  readonly #control: ControlDeps;
+  readonly #control: ControlDeps & StartDeps;
   readonly #fifos: Fifos;
   readonly #watched = new Map<string, Watched>();
   readonly #making = new Set<string>();
@@ -125,7 +125,7 @@ class RuncRuntime implements Runtime {
       await writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
       failpoint('identified');
       this.#watch(plan.id, process);
-      await this.#start(plan.id);
+      await startCreated(this.#control, plan.id, process);
       failpoint('started');
       const startMs = this.#deps.clock.monotonic() - created;
       this.#deps.log.debug('container started', { id: plan.id, createMs: created - began, startMs });
@@ -163,11 +163,6 @@ class RuncRuntime implements Runtime {
     if (this.#watched.has(id)) return;
     const gone = (): void => this.#inBackground(this.#onMonitorGone(id));
     this.#watched.set(id, { process, monitor: watchMonitor(this.#layout.of(id).alive, gone) });
-  }
-
-  async #start(id: string): Promise<void> {
-    const result = await this.#deps.exec([this.#deps.runc, '--root', this.#layout.runcRoot, 'start', id]);
-    if (result.code !== 0) throw explainCreateFailure(result.stderr);
   }
 
   async signal(id: string, signal: string): Promise<void> {

@@ -1,37 +1,50 @@
 import { constants, openSync, readSync, watch, type FSWatcher } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** Hears when the last holder of the FIFO is gone: the monitor has ended, in whatever way. */
-export function watchMonitor(fifo: string, onGone: () => void): { close(): void } {
+export interface FifoListener {
+  readonly onData?: (chunk: Buffer) => void;
+  /** Nobody holds it open for writing any more. Heard once. */
+  readonly onGone: () => void;
+}
+
+/** Hears what is written into a FIFO that somebody holds open, and that the last holder is gone, in whatever way. */
+export function readFifo(fifo: string, { onData, onGone }: FifoListener): { close(): void } {
   // The socket owns the descriptor: a FileHandle would close it a second time when it is collected.
   const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const socket = new Socket({ fd, readable: true, writable: false });
   // A FIFO that had no writer when it was opened never tells of its end: one that is dead already has to be asked.
-  const dead = hasNoWriter(fd);
-  let told = false;
-  const tell = (): void => {
-    if (!told) onGone();
-    told = true;
+  const first = readNow(fd);
+  let over = false;
+  const gone = (): void => {
+    if (!over) onGone();
+    over = true;
   };
-  socket.on('end', tell).on('close', tell);
-  socket.on('error', tell);
-  socket.resume();
+  socket.on('data', (chunk: Buffer) => {
+    if (!over) onData?.(chunk);
+  });
+  socket.on('end', gone).on('close', gone).on('error', gone);
   socket.unref();
-  if (dead) setImmediate(tell);
+  if (first) setImmediate(() => (first.length === 0 ? gone() : !over && onData?.(first)));
   return {
     close: () => {
-      told = true;
+      over = true;
       socket.destroy();
     },
   };
 }
 
-/** A read that finds the end means no writer; a writer that says nothing makes it fail with EAGAIN. */
-function hasNoWriter(fd: number): boolean {
+/** Hears when the monitor that holds the FIFO has ended. */
+export function watchMonitor(fifo: string, onGone: () => void): { close(): void } {
+  return readFifo(fifo, { onGone });
+}
+
+/** What is there at once: nothing at all means no writer; undefined, a writer that has said nothing yet. */
+function readNow(fd: number): Buffer | undefined {
+  const buffer = Buffer.alloc(4_096);
   try {
-    return readSync(fd, Buffer.alloc(1)) === 0;
+    return buffer.subarray(0, readSync(fd, buffer));
   } catch {
-    return false;
+    return undefined;
   }
 }
 
