@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 
@@ -71,6 +71,10 @@ function lastName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** True if something is mounted there: it is another file system than the directory it is in. A look at all mounts of a host costs more with each. */
 async function isMounted(path: string): Promise<boolean> {
-  return (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${path} `);
+  const [there, above] = await Promise.all(
+    [path, dirname(path)].map((one) => stat(one).catch(() => undefined)),
+  );
+  return there !== undefined && there.dev !== above?.dev;
 }

@@ -4,6 +4,7 @@ import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 import type { Follow } from '@gantry/kit/follow';
 import type { Logger } from '@gantry/kit/log';
+import { Paced } from '@gantry/kit/paced';
 import type { PortSpec } from '@gantry/model/service';
 import { Leases } from '../leases.ts';
 import type { Attachment, Network, NetworkState } from '../network.ts';
@@ -29,6 +30,9 @@ export interface KernelNetworkDeps extends Pools {
   readonly log: Logger;
 }
 
+/** Between changes of the rules in a burst, ms. */
+const burstMs = 20;
+
 /** Opens this host's network; nothing is touched before the first `configure`. */
 export async function createKernelNetwork(deps: KernelNetworkDeps): Promise<Network> {
   const leases = new Leases(join(deps.stateDir, 'network', 'leases'), deps.clock);
@@ -46,6 +50,8 @@ class KernelNetwork implements Network {
   readonly #plugged = new Set<string>();
   #state: NetworkState | undefined;
   #host: KernelHost | undefined;
+  /** Rules follow at once; in a burst once for many changes, as each costs a process. */
+  readonly #updates: Paced;
   /** Changes of links and rules are made one after another. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -54,6 +60,7 @@ class KernelNetwork implements Network {
     this.#leases = leases;
     this.#containers = new ContainerLinks(deps.exec, deps.settings, deps.log);
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
+    this.#updates = new Paced(deps.clock, burstMs, () => this.#inTurn(() => this.#update()));
     this.#watch = new Watch(deps, {
       isOurs: (link) => /^g[vxw]/.test(link) && (!link.startsWith('gv') || this.#plugged.has(link.slice(2))),
       stands: () => this.#host?.stands() ?? Promise.resolve(true),
@@ -61,15 +68,13 @@ class KernelNetwork implements Network {
     });
   }
 
-  configure(state: NetworkState): Promise<void> {
-    return this.#inTurn(async () => {
-      const before = this.#state;
-      this.#state = state;
-      if (!this.#host || before?.subnet !== state.subnet || before.address !== state.address)
-        await this.#build(state);
-      else await this.#host.update(state, this.#locals());
-      this.#watch.start();
-    });
+  async configure(state: NetworkState): Promise<void> {
+    const before = this.#state;
+    this.#state = state;
+    if (this.#host && before?.subnet === state.subnet && before.address === state.address)
+      return this.#updates.run();
+    await this.#inTurn(() => this.#build(state));
+    this.#watch.start();
   }
 
   async attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment> {
@@ -80,7 +85,7 @@ class KernelNetwork implements Network {
     const lease = await this.#leases.take(containerId, containerAddresses(state.subnet), hostPorts);
     if (!known || !(await this.#containers.stands(lease))) await this.#containers.plug(lease, this.#mtu());
     this.#plugged.add(containerId);
-    await this.#sync();
+    await this.#updates.run();
     return attachmentOf(lease);
   }
 
@@ -88,7 +93,7 @@ class KernelNetwork implements Network {
     this.#plugged.delete(containerId);
     await this.#containers.unplug(containerId);
     await this.#leases.release(containerId);
-    await this.#sync();
+    await this.#updates.run();
   }
 
   attached(): Promise<readonly Attachment[]> {
@@ -149,10 +154,8 @@ class KernelNetwork implements Network {
     });
   }
 
-  #sync(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#state && this.#host) await this.#host.update(this.#state, this.#locals());
-    });
+  async #update(): Promise<void> {
+    if (this.#state && this.#host) await this.#host.update(this.#state, this.#locals());
   }
 
   #locals(): readonly Local[] {

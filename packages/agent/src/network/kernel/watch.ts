@@ -20,7 +20,7 @@ export interface Watched {
 
 /** The cheap look comes this often, and every so many of them a full one, ms. */
 const tickMs = 2_000;
-const ticksToLook = 2;
+const ticksToLook = 3;
 /** A loss seldom comes alone. */
 const settleMs = 100;
 const restartMs = 5_000;

@@ -25,7 +25,7 @@ export async function setPaused(deps: ControlDeps, id: string, paused: boolean):
 
 /** Other limits for a running container. Throws `conflict` if it uses more memory than it should get. */
 export async function updateLimits(deps: ControlDeps, id: string, limits: ContainerLimits): Promise<void> {
-  await refuseShrinking(deps, id, limits.limits.memoryBytes);
+  refuseShrinking(deps, id, limits.limits.memoryBytes);
   const devices = await readDevices(blkioDevices(limits.tuning));
   const { blockIO, ...resources } = ociLimits(limits, { ...deps.host, devices });
   const weight = blockIO?.weight === undefined ? {} : { blockIO: { weight: blockIO.weight } };
@@ -36,9 +36,9 @@ export async function updateLimits(deps: ControlDeps, id: string, limits: Contai
 }
 
 /** cgroup v1 would refuse, v2 would end processes: neither is what a changed number means. */
-async function refuseShrinking(deps: ControlDeps, id: string, limit: number | undefined): Promise<void> {
+function refuseShrinking(deps: ControlDeps, id: string, limit: number | undefined): void {
   if (limit === undefined) return;
-  const usage = await usageOf(deps.cgroups, deps.cgroupOf(id));
+  const usage = usageOf(deps.cgroups, deps.cgroupOf(id));
   if (usage && usage.memoryBytes > limit) throw tooSmall(limit, usage.memoryBytes);
 }
 

@@ -221,8 +221,8 @@ class RuncRuntime implements Runtime {
     await removeContainer(this.#remains, id);
   }
 
-  async usage(id: string): Promise<ContainerUsage | undefined> {
-    return usageOf(this.#cgroups, this.#cgroupOf(id));
+  usage(id: string): Promise<ContainerUsage | undefined> {
+    return Promise.resolve(usageOf(this.#cgroups, this.#cgroupOf(id)));
   }
 
   async close(): Promise<void> {
