@@ -6,7 +6,7 @@ import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import { readBootId } from '@gantry/kit/process';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import { isTerminal } from '@gantry/model/task';
+import { isTerminal, type TaskStatus } from '@gantry/model/task';
 import type { Images } from '../../../packages/agent/src/images/images.ts';
 import { Overlay } from '../../../packages/agent/src/images/overlay.ts';
 import { createLogs } from '../../../packages/agent/src/logs/node-logs.ts';
@@ -81,16 +81,21 @@ const worker = new Worker({
   failpoint,
   probe: () => Promise.resolve({ ok: true, words: '' }),
   address: '10.0.0.1',
-  report: (taskId, { state, reason }) =>
-    appendFileSync(join(dir, 'reports'), `${JSON.stringify({ taskId, state, reason })}\n`),
+  report: say,
 });
 await worker.start();
+// As the link does when a session begins: an agent that was killed between keeping and telling is not the last to know.
+for (const [taskId, status] of worker.statuses()) say(taskId, status);
 await worker.assign({
   subnet: '10.210.1.0/24',
   tasks: new Map(wanted.map((task) => [task.taskId, task])),
   peers: new Map(),
   endpoints: new Map(),
 });
+
+function say(taskId: string, { state, reason }: TaskStatus): void {
+  appendFileSync(join(dir, 'reports'), `${JSON.stringify({ taskId, state, reason })}\n`);
+}
 
 /** True once every task is as wanted, and those that are not wanted are gone. */
 function settled(): boolean {

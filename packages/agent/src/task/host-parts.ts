@@ -8,6 +8,7 @@ import type { ContainerPlan } from '../runtime/runtime.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerFiles } from './container-files.ts';
 import { containerPlan, type ContainerPlanInput } from './container-plan.ts';
+import type { Phases } from './phases.ts';
 import { forbidden, type HostPolicy } from './policy.ts';
 
 /** The parts of a host that a container is made of. */
@@ -55,10 +56,15 @@ export async function getImage(
 }
 
 /** Mounts the root and attaches the network; the image is here. */
-export async function prepare(deps: HostParts, task: TaskAssignment, image: ImageConfig): Promise<Prepared> {
+export async function prepare(
+  deps: HostParts,
+  task: TaskAssignment,
+  image: ImageConfig,
+  phases: Phases,
+): Promise<Prepared> {
   const [rootfs, attachment] = await allSettled<[Rootfs, Attachment]>([
-    deps.images.mount(task.taskId, task.image),
-    deps.network.attach(task.taskId, task.hostPorts),
+    phases.time('mount', () => deps.images.mount(task.taskId, task.image)),
+    phases.time('network', () => deps.network.attach(task.taskId, task.hostPorts)),
   ]);
   return { image, attachment, rootfs: rootfs.path };
 }

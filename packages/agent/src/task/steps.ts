@@ -1,5 +1,6 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Failpoint } from '@gantry/kit/failpoint';
+import type { Logger } from '@gantry/kit/log';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
 import { isTerminal } from '@gantry/model/task';
@@ -19,6 +20,7 @@ import {
 } from './host-parts.ts';
 import type { TaskLife } from './life.ts';
 import type { Situation, Step } from './next-step.ts';
+import { Phases } from './phases.ts';
 import { pullWords } from './pull-words.ts';
 import type { StartFacts } from './record.ts';
 
@@ -29,6 +31,7 @@ export interface StepDeps extends HostParts {
   readonly slot: <T>(work: () => Promise<T>) => Promise<T>;
   readonly monotonic: () => number;
   readonly clock: Clock;
+  readonly log: Logger;
   /** Open connections that others made to a container, by its first process; absent: none are waited for. */
   readonly connections?: (pid: number) => Promise<number>;
   /** The id of this boot of the host. */
@@ -82,12 +85,17 @@ async function prepare(
   life.tell({ state: 'preparing', reason: `getting image ${assignment.image.ref}` });
   deps.failpoint('prepare');
   // Outside the slots: a slow registry keeps no other task of this host waiting.
-  const image = await getImage(deps, assignment.image, signal, pullTeller(deps, life, signal));
+  const phases = new Phases(deps.monotonic);
+  const tell = pullTeller(deps, life, signal);
+  const image = await phases.time('image', () => getImage(deps, assignment.image, signal, tell));
+  const asked = deps.monotonic();
   await deps.slot(async () => {
     if (signal.aborted) return;
-    life.prepared = await prepareHost(deps, assignment, image);
+    const waitMs = Math.round(deps.monotonic() - asked);
+    life.prepared = await prepareHost(deps, assignment, image, phases);
     deps.failpoint('mounted');
-    await run(deps, life, desired);
+    await run(deps, life, desired, phases);
+    deps.log.debug('a task was started', { waitMs, phases: phases.all });
   });
 }
 
@@ -100,19 +108,25 @@ function pullTeller({ monotonic }: StepDeps, life: TaskLife, signal: AbortSignal
   };
 }
 
-async function run(deps: StepDeps, life: TaskLife, desired: () => Situation['desired']): Promise<void> {
+async function run(
+  deps: StepDeps,
+  life: TaskLife,
+  desired: () => Situation['desired'],
+  phases = new Phases(deps.monotonic),
+): Promise<void> {
   const { assignment } = life.record;
-  if (!life.prepared || desired() !== 'running') return;
-  const plan = await makePlan(deps, assignment, life.prepared);
-  const { address } = life.prepared.attachment;
+  const { prepared } = life;
+  if (!prepared || desired() !== 'running') return;
+  const plan = await phases.time('files', () => makePlan(deps, assignment, prepared));
+  const { address } = prepared.attachment;
   deps.failpoint('files');
   // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
   // With its address: until it is ready, others that ask it are refused at once and not left without an answer.
   const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}`, address } as const;
-  await life.becomeKept(starting, { started: startFacts(deps, life) });
+  await phases.time('record', () => life.becomeKept(starting, { started: startFacts(deps, life) }));
   deps.failpoint('starting');
   await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
-  const process = await deps.runtime.run(plan);
+  const process = await phases.time('container', () => deps.runtime.run(plan));
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
   if (life.container?.state !== 'stopped') life.container = { state: 'running', process };
