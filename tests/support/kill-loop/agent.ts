@@ -28,6 +28,8 @@ const failpoint = failpointText === undefined ? noFailpoint : killAt(failpointTe
 const wanted = JSON.parse(readFileSync(join(dir, 'wanted.json'), 'utf8')) as readonly TaskAssignment[];
 const started = join(dir, 'started');
 mkdirSync(started, { recursive: true });
+/** The last state that was reported of each task. */
+const told = new Map<string, TaskStatus['state']>();
 const launcher = new Launcher(join(dir, 'run/exec'));
 const { exec } = launcher;
 
@@ -94,6 +96,7 @@ await worker.assign({
 });
 
 function say(taskId: string, { state, reason }: TaskStatus): void {
+  told.set(taskId, state);
   appendFileSync(join(dir, 'reports'), `${JSON.stringify({ taskId, state, reason })}\n`);
 }
 
@@ -103,6 +106,7 @@ function settled(): boolean {
   if ([...statuses.keys()].some((id) => !wanted.some(({ taskId }) => taskId === id))) return false;
   return wanted.every(({ taskId, desired }) => {
     const state = statuses.get(taskId)?.state ?? 'new';
+    if (told.get(taskId) !== state) return false; // it is kept before it is told
     return desired === 'running' ? state === 'running' || isTerminal(state) : isTerminal(state);
   });
 }
