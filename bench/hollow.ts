@@ -12,6 +12,7 @@ import { fakeContainerFiles } from '../packages/agent/src/task/container-files.t
 import { closedPolicy } from '../packages/agent/src/task/policy.ts';
 import { FakeVolumes } from '../packages/agent/src/volumes/fake.ts';
 import { MemoryDisk } from '../packages/agent/src/worker/memory-disk.ts';
+import { sharedEndpoints } from './shared-endpoints.ts';
 
 /*
  * Hollow nodes: the real agent (link, worker, task machine) over real gRPC, on drivers in memory, many in one process.
@@ -19,6 +20,7 @@ import { MemoryDisk } from '../packages/agent/src/worker/memory-disk.ts';
  */
 const [controller = '', countText = '0'] = process.argv.slice(2);
 const count = Number(countText);
+const readEndpoints = sharedEndpoints();
 
 function startHollow(index: number): Promise<RunningNode> {
   const name = `hollow-${String(index).padStart(5, '0')}`;
@@ -58,6 +60,7 @@ function startHollow(index: number): Promise<RunningNode> {
     clock: systemClock,
     log: silentLogger,
     random: Math.random,
+    readEndpoints,
   });
 }
 

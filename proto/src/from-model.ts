@@ -1,10 +1,12 @@
 import type * as model from '@gantry/model/assignment';
+import type { BackendChange } from '@gantry/model/endpoint-change';
 import type { NodeDescription } from '@gantry/model/node';
 import type { ContainerSpec, PortSpec, ResolvedImage, ServiceSpec } from '@gantry/model/service';
 import type { RegistryCredential } from '@gantry/model/registry';
 import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
+import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { rolloutToWire } from './rollout.ts';
 import { networkingFromModel } from './networking.ts';
@@ -93,6 +95,16 @@ export function endpoint(value: model.EndpointAssignment): agent.Endpoint {
     backends: value.backends.map((backend) => ({ ...backend })),
     idle: [...value.idle],
     networking: networkingFromModel(value.networking),
+  };
+}
+
+export function backendChange(value: BackendChange): BackendChanges {
+  return {
+    serviceId: value.serviceId,
+    put: value.put.map((backend) => ({ ...backend })),
+    removed: [...value.removed],
+    idle: [...value.idle],
+    noLongerIdle: [...value.noLongerIdle],
   };
 }
 

@@ -1,4 +1,5 @@
 import type * as model from '@gantry/model/assignment';
+import type { BackendChange } from '@gantry/model/endpoint-change';
 import type { NodeDescription } from '@gantry/model/node';
 import type {
   ContainerSpec,
@@ -13,6 +14,7 @@ import { taskStates, type TaskStatus } from '@gantry/model/task';
 import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
+import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { networkingToModel } from './networking.ts';
 import { placementToModel } from './placement.ts';
@@ -153,6 +155,10 @@ export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignmen
 
 export function peer(value: agent.Peer): model.PeerAssignment {
   return { ...value };
+}
+
+export function backendChange(value: BackendChanges): BackendChange {
+  return value;
 }
 
 export function endpoint(value: agent.Endpoint): model.EndpointAssignment {

@@ -3,6 +3,7 @@ import type { Logger } from '@gantry/kit/log';
 import type { Random } from '@gantry/kit/random';
 import type { NodeDescription } from '@gantry/model/node';
 import type { AgentGatewayClient, RegisterResponse } from '@gantry/proto/gen/gantry/v1/agent';
+import type { ReadEndpoints } from './link/endpoints.ts';
 import { Link } from './link/link.ts';
 import { Reporter } from './link/reporter.ts';
 import { VolumeNews } from './link/volume-news.ts';
@@ -18,6 +19,7 @@ export interface NodeParts extends Omit<WorkerDeps, 'report' | 'address'> {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;
+  readonly readEndpoints?: ReadEndpoints;
   readonly onSession?: (session: RegisterResponse, client: AgentGatewayClient) => void;
 }
 

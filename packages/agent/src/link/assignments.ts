@@ -1,11 +1,10 @@
-import type {
-  EndpointAssignment,
-  NodeAssignments,
-  PeerAssignment,
-  TaskAssignment,
-} from '@gantry/model/assignment';
+import type { NodeAssignments, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { readEndpoints, type Endpoints, type ReadEndpoints } from './endpoints.ts';
 import * as toModel from '@gantry/proto/to-model';
+
+/** What a stream that has said nothing yet holds of services. */
+const nothing: Endpoints = new Map();
 
 /** Follows an assignments stream: a complete set, then numbered changes. */
 export class AssignmentsBook {
@@ -13,7 +12,12 @@ export class AssignmentsBook {
   #subnet: string | undefined;
   #tasks = new Map<string, TaskAssignment>();
   #peers = new Map<string, PeerAssignment>();
-  #endpoints = new Map<string, EndpointAssignment>();
+  #endpoints = nothing;
+  readonly #readEndpoints: ReadEndpoints;
+
+  constructor(read: ReadEndpoints = readEndpoints) {
+    this.#readEndpoints = read;
+  }
 
   /** The set after this message; undefined if one was missed, and the stream must be opened anew. */
   take(message: AssignmentsMessage): NodeAssignments | undefined {
@@ -28,12 +32,8 @@ export class AssignmentsBook {
       message.removedTasks,
     );
     update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);
-    update(
-      this.#endpoints,
-      message.endpoints.map(toModel.endpoint),
-      ({ serviceId }) => serviceId,
-      message.removedEndpoints,
-    );
+    for (const round of message.endpointChanges)
+      this.#endpoints = this.#readEndpoints(this.#endpoints, round);
     return {
       ...(this.#subnet !== undefined && { subnet: this.#subnet }),
       tasks: this.#tasks,
@@ -46,7 +46,7 @@ export class AssignmentsBook {
     this.#subnet = undefined;
     this.#tasks = new Map();
     this.#peers = new Map();
-    this.#endpoints = new Map();
+    this.#endpoints = nothing;
   }
 }
 

@@ -16,6 +16,7 @@ import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
+import type { ReadEndpoints } from './endpoints.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
 import type { Reporter } from './reporter.ts';
@@ -35,6 +36,8 @@ export interface LinkDeps {
   readonly runtime: Pick<Runtime, 'exec'>;
   /** Why nothing new should be placed here; undefined while all is well. */
   readonly pressure?: () => string | undefined;
+  /** How rounds of endpoints are read; many nodes in one process may share what they read. */
+  readonly readEndpoints?: ReadEndpoints;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -116,7 +119,7 @@ export class Link {
   }
 
   #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {
-    const book = new AssignmentsBook();
+    const book = new AssignmentsBook(this.#deps.readEndpoints);
     const stream = client.assignments({ sessionId: session.sessionId });
     hearEnd(stream, ends, 'assignments');
     stream.on('data', (message: AssignmentsMessage) => {

@@ -1,4 +1,5 @@
 import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import { inOrder, type Backend } from '@gantry/model/endpoint-change';
 import { liveLimits, withLiveLimits } from '@gantry/model/limits';
 import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
@@ -50,26 +51,27 @@ export function peerAssignment(node: Node): PeerAssignment | undefined {
 /** A service as every host balances it: only ready tasks that should run, on hosts that are not down. */
 export function endpointAssignment(view: View, service: Service): EndpointAssignment | undefined {
   if (service.vip === undefined || service.removing) return undefined;
-  const tasks = [...view.tasksOfService(service.id)];
-  const backends = tasks.filter((task) => isBackend(view, task));
-  const others = tasks.filter((task) => !isTerminal(task.status.state) && !backends.includes(task));
+  const [backends, idle]: [Backend[], string[]] = [[], []];
+  for (const task of view.tasksOfService(service.id)) {
+    const { id, slot, status } = task;
+    if (status.address === undefined || isTerminal(status.state)) continue;
+    if (isBackend(view, task)) backends.push({ taskId: id, slot, address: status.address });
+    else idle.push(status.address);
+  }
   return {
     serviceId: service.id,
     stack: service.spec.stack,
     service: service.spec.name,
     vip: service.vip,
     ports: (service.publishedPorts ?? []).filter(({ mode }) => mode === 'ingress'),
-    backends: backends
-      .map(({ id, slot, status }) => ({ taskId: id, slot, address: status.address ?? '' }))
-      .sort((a, b) => a.slot - b.slot || (a.taskId < b.taskId ? -1 : 1)),
-    idle: others.flatMap(({ status }) => status.address ?? []).sort(),
+    backends: backends.sort(inOrder),
+    idle: idle.sort(),
     networking: networkingOf(service.spec),
   };
 }
 
 function isBackend(view: View, { desired, status, nodeId }: Task): boolean {
-  if (desired !== 'running' || status.state !== 'running' || !status.ready || status.address === undefined)
-    return false;
+  if (desired !== 'running' || status.state !== 'running' || !status.ready) return false;
   return nodeId !== undefined && view.get('node', nodeId)?.state !== 'down';
 }
 

@@ -13,6 +13,13 @@ describe('an order to stop', () => {
     expect(barrier.isHeld('t1')).toBe(false);
   });
 
+  test('joins the others of its round', () => {
+    const barrier = new Barrier();
+    barrier.hold(['t1'], 3, 2_000, ['a']);
+    barrier.hold(['t2'], 3, 2_500, ['a']);
+    expect(barrier.applied('a', 3)).toEqual(['t1', 't2']);
+  });
+
   test('does not wait for a host that is gone', () => {
     const barrier = new Barrier();
     barrier.hold(['t1'], 3, 2_000, ['a', 'b']);

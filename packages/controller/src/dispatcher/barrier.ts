@@ -22,8 +22,11 @@ export class Barrier {
     const tasks = new Set([...taskIds].filter((taskId) => !this.#roundOf.has(taskId)));
     const missing = new Set(hosts);
     if (missing.size === 0 || tasks.size === 0) return;
-    this.#groups.set(round, { tasks, until, missing });
     for (const taskId of tasks) this.#roundOf.set(taskId, round);
+    const group = this.#groups.get(round);
+    if (!group) return void this.#groups.set(round, { tasks, until, missing });
+    for (const taskId of tasks) group.tasks.add(taskId);
+    for (const host of missing) group.missing.add(host);
   }
 
   isHeld(taskId: TaskId): boolean {

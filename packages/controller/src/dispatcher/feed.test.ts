@@ -5,6 +5,7 @@ import type { AnyObject } from '@gantry/model/objects';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
 import { aNode, aRevision, aService, aStatus, aTask, viewOf } from '../../../../tests/support/builders.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { Tables } from '../store/tables.ts';
@@ -91,6 +92,12 @@ function desired(): string | undefined {
     .at(-1)?.desired;
 }
 
+/** What the node was told last of services. */
+function lastEndpoints(id: string): EndpointChanges | undefined {
+  const round = sent.get(id)?.at(-1)?.endpointChanges.at(-1);
+  return round && EndpointChanges.decode(round);
+}
+
 /** The node says that it has applied all it was sent. */
 function applied(id: string): void {
   const last = sent.get(id)?.at(-1);
@@ -107,7 +114,7 @@ describe('a task that gets traffic and is to stop', () => {
   });
 
   test('goes on until every host sends it nothing more', async () => {
-    expect(sent.get('b')?.at(-1)?.endpoints[0]?.backends).toEqual([]);
+    expect(lastEndpoints('b')).toMatchObject({ changed: [{ serviceId: 's', removed: ['t'] }] });
     for (const id of ['a', 'b', 'c']) {
       expect(desired()).toBe('running');
       applied(id);
@@ -170,7 +177,7 @@ test('a task hears of it when its service is on other networks, and others hear 
   store.put({ ...store.tables.get('service', 's')!, spec: { ...service.spec, networking } });
   await clock.advance(0);
   expect(sent.get('a')?.at(-1)?.tasks[0]?.networking?.drainMs).toBe(1);
-  expect(sent.get('b')?.at(-1)?.endpoints[0]?.networking?.networks).toEqual([]);
+  expect(lastEndpoints('b')?.put[0]?.networking?.networks).toEqual([]);
 });
 
 test('a controller that may have been replaced gives no orders: it ends the streams', async () => {
@@ -181,4 +188,56 @@ test('a controller that may have been replaced gives no orders: it ends the stre
   await clock.advance(5_000);
   expect(desired()).toBe('running');
   expect(ended).toContain('a');
+});
+
+describe('rounds', () => {
+  const many = Array.from({ length: 20 }, (_, index) => aNode({ id: `n${index}`, name: `n${index}` }));
+
+  beforeEach(async () => {
+    begin(serving);
+    store.put(...many);
+    follow(...many.map(({ id }) => id));
+    await clock.advance(1_000);
+  });
+
+  test('of many hosts are apart, and what changes meanwhile goes together', async () => {
+    const before = sent.get('n1')?.length ?? 0;
+    store.put(leaving);
+    await clock.advance(0);
+    for (const slot of [2, 3, 4]) store.put({ ...serving, id: `t${slot}`, slot });
+    await clock.advance(19);
+    expect(sent.get('n1')).toHaveLength(before + 1);
+    await clock.advance(1);
+    expect(sent.get('n1')).toHaveLength(before + 2);
+    expect(lastEndpoints('n1')?.changed[0]?.put.map(({ taskId }) => taskId)).toEqual(['t2', 't3', 't4']);
+  });
+
+  test('are told in one piece to a host whose wire was full', async () => {
+    const messages: AssignmentsMessage[] = [];
+    let drain: () => void = () => undefined;
+    feed.follow('n1', {
+      write: (one) => messages.push(one) < 0,
+      onDrain: (fn) => (drain = fn),
+      end: () => undefined,
+    });
+    for (const slot of [2, 3]) {
+      store.put({ ...serving, id: `t${slot}`, slot });
+      await clock.advance(100);
+    }
+    expect(messages).toHaveLength(1);
+    drain();
+    await clock.advance(0);
+    expect(messages.at(-1)?.endpointChanges).toHaveLength(2);
+  });
+
+  test('an order that no endpoint shows waits for the hosts as well, and not for its time', async () => {
+    store.put({ ...store.tables.get('service', 's')!, removing: true });
+    await clock.advance(1_000);
+    store.put({ ...leaving, desired: 'remove' });
+    await clock.advance(0);
+    for (const id of ['a', 'b', 'c']) follow(id);
+    for (const { id } of [...nodes, ...many]) applied(id);
+    await clock.advance(0);
+    expect(desired()).toBe('shutdown');
+  });
 });

@@ -1,6 +1,5 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { NodeId, TaskId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
@@ -14,6 +13,7 @@ import {
   peerAssignment,
 } from './assignments.ts';
 import { Barrier } from './barrier.ts';
+import { EndpointRounds } from './endpoint-rounds.ts';
 import { Subscriber, type Outlet } from './subscriber.ts';
 
 export type { Outlet } from './subscriber.ts';
@@ -26,6 +26,8 @@ export interface FeedDeps {
   readonly log: Logger;
 }
 
+/** Hosts are told of others in rounds, ten ms apart for every ten hosts: so telling takes a tenth of the thread at most. */
+const [hostsPerStep, stepMs, longestMs] = [10, 10, 1_000] as const;
 /** An order to stop waits at most this long for the other hosts, ms: one that hangs must not stop an update. */
 const barrierMs = 2_000;
 
@@ -33,20 +35,31 @@ const barrierMs = 2_000;
 export class Feed {
   readonly #deps: FeedDeps;
   readonly #subscribers = new Map<NodeId, Subscriber>();
-  /** Endpoints as last sent, shared by all nodes. */
-  readonly #endpoints = new Map<string, { readonly text: string; readonly value: EndpointAssignment }>();
+  readonly #endpoints: EndpointRounds;
   readonly #barrier = new Barrier();
-  /** Counts the batches of changes. */
-  #round = 0;
+  /** Nodes of which all others hear in the next round. */
+  readonly #peers = new Set<NodeId>();
+  /** An order to stop waits for the next round. */
+  #holding = false;
+  #lastRoundAt = -Infinity;
+  #cancelRound: (() => void) | undefined;
   #cancelExpiry: () => void = () => undefined;
   readonly #unsubscribe: () => void;
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
     const view = deps.store.view();
-    for (const { id } of view.all('service')) this.#refreshEndpoint(id);
+    const endpointOf = (id: string): ReturnType<typeof endpointAssignment> => {
+      const service = view.get('service', id);
+      return service && endpointAssignment(view, service);
+    };
+    const services = [...view.all('service')].map(({ id }) => id);
+    this.#endpoints = new EndpointRounds(endpointOf, services);
     // A former leader may have taken them out of their endpoints without telling every host of it.
-    this.#hold([...view.all('task')].filter(isLeaving).map(({ id }) => id));
+    this.#hold(
+      [...view.all('task')].filter(isLeaving).map(({ id }) => id),
+      this.#endpoints.round,
+    );
     this.#unsubscribe = deps.store.subscribe((changes) => this.#take(changes));
   }
 
@@ -58,13 +71,12 @@ export class Feed {
       leads: this.#deps.leads,
       view: this.#view(),
       soon: (fn) => this.#deps.clock.soon(fn),
-      endpoint: (id) => this.#endpoints.get(id)?.value,
-      round: () => this.#round,
+      endpoints: this.#endpoints,
       awaited: () => this.#barrier.awaits(nodeId),
       held: (taskId) => this.#barrier.isHeld(taskId),
     });
     this.#subscribers.set(nodeId, subscriber);
-    subscriber.sendComplete(this.#endpoints.keys());
+    subscriber.sendComplete();
     return () => {
       if (this.#subscribers.get(nodeId) === subscriber) this.#subscribers.delete(nodeId);
       subscriber.close();
@@ -80,6 +92,7 @@ export class Feed {
   close(): void {
     this.#unsubscribe();
     this.#cancelExpiry();
+    this.#cancelRound?.();
     for (const subscriber of this.#subscribers.values()) subscriber.close();
     this.#subscribers.clear();
   }
@@ -90,24 +103,45 @@ export class Feed {
 
   #take(changes: readonly Change[]): void {
     const view = this.#view();
-    this.#round++;
-    const touched = new Set<string>();
+    const left = changes.filter((change) => change.kind === 'task').filter(hasLeft);
+    this.#holding ||= left.length > 0;
     this.#hold(
-      changes
-        .filter((change) => change.kind === 'task')
-        .filter(hasLeft)
-        .map(({ id }) => id),
+      left.map(({ id }) => id),
+      this.#endpoints.round + 1,
     );
+    let touched = this.#holding;
     for (const change of changes) {
-      for (const id of endpointsTouchedBy(change, view)) touched.add(id);
+      for (const id of endpointsTouchedBy(change, view)) {
+        this.#endpoints.touch(id);
+        touched = true;
+      }
       if (change.kind === 'task') this.#takeTask(change);
       else if (change.kind === 'node') this.#takeNode(change);
       else if (change.kind === 'service') this.#touchTasksOf(change);
     }
-    for (const id of touched) {
-      if (!this.#refreshEndpoint(id)) continue;
-      for (const subscriber of this.#subscribers.values()) subscriber.touch('endpoint', id);
+    if (touched || this.#peers.size > 0) this.#roundSoon();
+  }
+
+  /** At once, or when it is time again. */
+  #roundSoon(): void {
+    if (this.#cancelRound) return;
+    const { clock } = this.#deps;
+    const apart = Math.min(longestMs, Math.floor(this.#subscribers.size / hostsPerStep) * stepMs);
+    const wait = this.#lastRoundAt + apart - clock.monotonic();
+    if (wait <= 0) this.#tellAll();
+    else this.#cancelRound = clock.after(wait, () => this.#tellAll());
+  }
+
+  #tellAll(): void {
+    this.#cancelRound = undefined;
+    this.#lastRoundAt = this.#deps.clock.monotonic();
+    const news = this.#endpoints.advance(this.#holding);
+    this.#holding = false;
+    for (const subscriber of this.#subscribers.values()) {
+      for (const id of this.#peers) subscriber.touch('peer', id);
+      if (news) subscriber.nudge();
     }
+    this.#peers.clear();
   }
 
   #takeTask({ id, before, after }: Change & { kind: 'task' }): void {
@@ -129,14 +163,15 @@ export class Feed {
     if (!after || !isHeard(after)) this.#release(this.#barrier.left(id));
     const [old, now] = [before && peerAssignment(before), after && peerAssignment(after)];
     if (JSON.stringify(old) === JSON.stringify(now)) return;
-    for (const subscriber of this.#subscribers.values()) subscriber.touch('peer', id);
+    this.#subscribers.get(id)?.touch('peer', id);
+    this.#peers.add(id);
   }
 
   /** Every host that is heard, connected at this moment or not, may still send the task connections. */
-  #hold(taskIds: readonly TaskId[]): void {
+  #hold(taskIds: readonly TaskId[], round: number): void {
     if (taskIds.length === 0) return;
     const hosts = [...this.#view().all('node')].filter(isHeard).map(({ id }) => id);
-    this.#barrier.hold(taskIds, this.#round, this.#deps.clock.monotonic() + barrierMs, hosts);
+    this.#barrier.hold(taskIds, round, this.#deps.clock.monotonic() + barrierMs, hosts);
     this.#expireLater();
   }
 
@@ -156,24 +191,23 @@ export class Feed {
     if (at === undefined) return;
     this.#cancelExpiry = clock.after(Math.max(0, at - clock.monotonic()), () => {
       const expired = this.#barrier.expired(clock.monotonic());
-      for (const [task, hosts] of expired)
-        log.warn('a task is stopped although hosts did not say that they send it nothing', { task, hosts });
+      if (expired.size > 0)
+        log.warn('tasks are stopped although hosts did not say that they send them nothing', told(expired));
       this.#release(expired.keys());
       this.#expireLater();
     });
   }
+}
 
-  /** True if the endpoint differs from what was last sent. */
-  #refreshEndpoint(id: string): boolean {
-    const view = this.#view();
-    const service = view.get('service', id);
-    const value = service && endpointAssignment(view, service);
-    if (!value) return this.#endpoints.delete(id);
-    const text = JSON.stringify(value);
-    if (this.#endpoints.get(id)?.text === text) return false;
-    this.#endpoints.set(id, { text, value });
-    return true;
-  }
+/** A few of each, for there may be thousands. */
+function told(expired: ReadonlyMap<TaskId, readonly NodeId[]>): Readonly<Record<string, unknown>> {
+  const hosts = new Set([...expired.values()].flat());
+  return {
+    count: expired.size,
+    tasks: [...expired.keys()].slice(0, 5),
+    silentHosts: hosts.size,
+    hosts: [...hosts].slice(0, 5),
+  };
 }
 
 function isHeard({ state, silentSince }: Node): boolean {

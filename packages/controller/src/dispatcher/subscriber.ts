@@ -1,10 +1,10 @@
 import type { Clock } from '@gantry/kit/clock';
-import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
 import { liveLimits } from '@gantry/model/limits';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import type { View } from '../store/store.ts';
+import type { EndpointRounds } from './endpoint-rounds.ts';
 import { desiredOnNode, peerAssignment, taskAssignment } from './assignments.ts';
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
@@ -23,27 +23,27 @@ export interface SubscriberDeps {
   readonly leads: () => boolean;
   readonly view: View;
   readonly soon: Clock['soon'];
-  readonly endpoint: (id: string) => EndpointAssignment | undefined;
-  /** The round of changes that a message sent now contains. */
-  readonly round: () => number;
+  /** The services of the cluster; a message contains all rounds up to the last. */
+  readonly endpoints: Pick<EndpointRounds, 'round' | 'complete' | 'since'>;
   /** True if somebody waits for this node to say that it has applied what it is sent. */
   readonly awaited: () => boolean;
   /** True while the order to stop this task is held back. */
   readonly held: (taskId: string) => boolean;
 }
 
-type Kind = 'task' | 'peer' | 'endpoint';
+type Kind = 'task' | 'peer';
 
 /** One node's stream: what it was sent, and what it has to hear of. */
 export class Subscriber {
   readonly #deps: SubscriberDeps;
   /** Key → what was sent of it. */
-  readonly #sent = { task: new Map<string, string>(), peer: new Set<string>(), endpoint: new Set<string>() };
+  readonly #sent = { task: new Map<string, string>(), peer: new Set<string>() };
   readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
     task: new Set(),
     peer: new Set(),
-    endpoint: new Set(),
   };
+  /** The last round of endpoints that was sent. */
+  #round = 0;
   #subnet: string | undefined;
   #sequence = 0;
   #scheduled = false;
@@ -61,15 +61,19 @@ export class Subscriber {
     });
   }
 
-  sendComplete(endpoints: Iterable<string>): void {
+  sendComplete(): void {
     for (const { id } of this.#deps.view.tasksOnNode(this.#deps.nodeId)) this.#dirty.task.add(id);
     for (const { id } of this.#deps.view.all('node')) this.#dirty.peer.add(id);
-    for (const id of endpoints) this.#dirty.endpoint.add(id);
     this.#flush(true);
   }
 
   touch(kind: Kind, id: string): void {
     this.#dirty[kind].add(id);
+    this.#schedule();
+  }
+
+  /** A new round of endpoints is there. */
+  nudge(): void {
     this.#schedule();
   }
 
@@ -103,20 +107,25 @@ export class Subscriber {
       subnet: undefined,
       tasks: [],
       peers: [],
-      endpoints: [],
       removedTasks: [],
       removedPeers: [],
-      removedEndpoints: [],
       acknowledge: this.#deps.awaited(),
+      endpointChanges: this.#endpointChanges(complete),
     };
     for (const id of this.#dirty.task) this.#addTask(message, id);
     for (const id of this.#dirty.peer) this.#addPeer(message, id);
-    for (const id of this.#dirty.endpoint) this.#addEndpoint(message, id);
     for (const keys of Object.values(this.#dirty)) keys.clear();
     if (!complete && !message.acknowledge && isEmpty(message)) return;
     this.#sequence++;
-    if (message.acknowledge) this.#asked.push({ sequence: this.#sequence, round: this.#deps.round() });
+    if (message.acknowledge) this.#asked.push({ sequence: this.#sequence, round: this.#round });
     this.#blocked = !this.#deps.outlet.write(message);
+  }
+
+  #endpointChanges(complete: boolean): Buffer[] {
+    const { endpoints } = this.#deps;
+    const changes = complete ? [endpoints.complete()] : [...endpoints.since(this.#round)];
+    this.#round = endpoints.round;
+    return changes;
   }
 
   #addTask(message: AssignmentsMessage, id: string): void {
@@ -150,18 +159,10 @@ export class Subscriber {
       message.peers.push(fromModel.peer(peer));
     } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
   }
-
-  #addEndpoint(message: AssignmentsMessage, id: string): void {
-    const endpoint = this.#deps.endpoint(id);
-    if (endpoint) {
-      this.#sent.endpoint.add(id);
-      message.endpoints.push(fromModel.endpoint(endpoint));
-    } else if (this.#sent.endpoint.delete(id)) message.removedEndpoints.push(id);
-  }
 }
 
 function isEmpty(message: AssignmentsMessage): boolean {
-  const lists = [message.tasks, message.peers, message.endpoints];
-  const removed = [message.removedTasks, message.removedPeers, message.removedEndpoints];
+  const lists = [message.tasks, message.peers, message.endpointChanges];
+  const removed = [message.removedTasks, message.removedPeers];
   return message.subnet === undefined && [...lists, ...removed].every((list) => list.length === 0);
 }

@@ -89,12 +89,12 @@ export interface AssignmentsMessage {
   subnet?: string | undefined;
   tasks: TaskAssignment[];
   peers: Peer[];
-  endpoints: Endpoint[];
   removedTasks: string[];
   removedPeers: string[];
-  removedEndpoints: string[];
   /** Somebody waits for the node to have applied this: a task is stopped only when no host sends it connections. */
   acknowledge: boolean;
+  /** Encoded EndpointChanges, in their order. */
+  endpointChanges: Buffer[];
 }
 
 export interface AppliedRequest {
@@ -850,11 +850,10 @@ function createBaseAssignmentsMessage(): AssignmentsMessage {
     subnet: undefined,
     tasks: [],
     peers: [],
-    endpoints: [],
     removedTasks: [],
     removedPeers: [],
-    removedEndpoints: [],
     acknowledge: false,
+    endpointChanges: [],
   };
 }
 
@@ -875,20 +874,17 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     for (const v of message.peers) {
       Peer.encode(v!, writer.uint32(42).fork()).join();
     }
-    for (const v of message.endpoints) {
-      Endpoint.encode(v!, writer.uint32(50).fork()).join();
-    }
     for (const v of message.removedTasks) {
       writer.uint32(58).string(v!);
     }
     for (const v of message.removedPeers) {
       writer.uint32(66).string(v!);
     }
-    for (const v of message.removedEndpoints) {
-      writer.uint32(74).string(v!);
-    }
     if (message.acknowledge !== false) {
       writer.uint32(320).bool(message.acknowledge);
+    }
+    for (const v of message.endpointChanges) {
+      writer.uint32(2402).bytes(v!);
     }
     return writer;
   },
@@ -946,14 +942,6 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.peers.push(Peer.decode(reader, reader.uint32()));
             continue;
           }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.endpoints.push(Endpoint.decode(reader, reader.uint32()));
-            continue;
-          }
           case 7: {
             if (tag !== 58) {
               break;
@@ -970,20 +958,20 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.removedPeers.push(reader.string());
             continue;
           }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            message.removedEndpoints.push(reader.string());
-            continue;
-          }
           case 40: {
             if (tag !== 320) {
               break;
             }
 
             message.acknowledge = reader.bool();
+            continue;
+          }
+          case 300: {
+            if (tag !== 2402) {
+              break;
+            }
+
+            message.endpointChanges.push(Buffer.from(reader.bytes()));
             continue;
           }
         }
@@ -1008,11 +996,10 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.subnet = object.subnet ?? undefined;
     message.tasks = object.tasks?.map((e) => TaskAssignment.fromPartial(e)) || [];
     message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
-    message.endpoints = object.endpoints?.map((e) => Endpoint.fromPartial(e)) || [];
     message.removedTasks = object.removedTasks?.map((e) => e) || [];
     message.removedPeers = object.removedPeers?.map((e) => e) || [];
-    message.removedEndpoints = object.removedEndpoints?.map((e) => e) || [];
     message.acknowledge = object.acknowledge ?? false;
+    message.endpointChanges = object.endpointChanges?.map((e) => e) || [];
     return message;
   },
 };

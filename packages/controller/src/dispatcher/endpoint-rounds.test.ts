@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import type { EndpointAssignment } from '@gantry/model/assignment';
+import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import { EndpointRounds } from './endpoint-rounds.ts';
+
+const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 0 } as const;
+
+/** Rounds over one service with so many backends as `count` says at the time. */
+function roundsOf(count: () => number | undefined): EndpointRounds {
+  const endpointOf = (serviceId: string): EndpointAssignment | undefined => {
+    const backends = Array.from({ length: count() ?? 0 }, (_, slot) => ({
+      taskId: `t${slot}`,
+      slot,
+      address: `10.210.1.${slot}`,
+    }));
+    const rest = { stack: 'shop', service: 'web', vip: '10.211.0.1', ports: [], idle: [], networking };
+    return count() === undefined ? undefined : { serviceId, backends, ...rest };
+  };
+  return new EndpointRounds(endpointOf, ['s']);
+}
+
+test('a round tells who comes and who goes, once for all', () => {
+  let count: number | undefined = 1;
+  const rounds = roundsOf(() => count);
+  count = 2;
+  rounds.touch('s');
+  expect(rounds.advance()).toBe(true);
+  const [one, other] = [rounds.since(0), rounds.since(0)];
+  expect(one[0]).toBe(other[0]);
+  expect(EndpointChanges.decode(one[0]!).changed).toMatchObject([
+    { serviceId: 's', put: [{ taskId: 't1' }] },
+  ]);
+  expect(rounds.since(1)).toEqual([]);
+  count = undefined;
+  rounds.touch('s');
+  rounds.advance();
+  expect(EndpointChanges.decode(rounds.since(1)[0]!).removed).toEqual(['s']);
+});
+
+test('what is as before makes no round, unless one is wanted', () => {
+  const rounds = roundsOf(() => 1);
+  rounds.touch('s');
+  expect(rounds.advance()).toBe(false);
+  expect(rounds.round).toBe(0);
+  expect(rounds.advance(true)).toBe(true);
+  expect(rounds.since(0)).toHaveLength(1);
+});
+
+test('who is too far behind is told everything', () => {
+  let count = 0;
+  const rounds = roundsOf(() => count);
+  for (; count < 100; rounds.advance()) {
+    count++;
+    rounds.touch('s');
+  }
+  expect(rounds.since(90)).toHaveLength(10);
+  const [all, ...none] = rounds.since(2);
+  expect(none).toEqual([]);
+  expect(EndpointChanges.decode(all!)).toMatchObject({ complete: true, put: [{ serviceId: 's' }] });
+  expect(EndpointChanges.decode(all!).put[0]?.backends).toHaveLength(100);
+});
