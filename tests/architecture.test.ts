@@ -18,7 +18,7 @@ const rooms: readonly (readonly [pattern: RegExp, room: string])[] = [
 
 /** What a room may import; a room with `types:` before it only by its types. The table of ARCHITECTURE.md. */
 const doors = ['model', 'kit', 'proto', 'types:controller/store'];
-const drivers = ['runtime', 'images', 'network', 'volumes', 'logs', 'stats'];
+const drivers = ['runtime', 'images', 'network', 'volumes', 'logs', 'stats', 'fence'];
 const driverTypes = drivers.map((name) => `types:agent/${name}`);
 const arrows: Readonly<Record<string, readonly string[]>> = {
   model: [],
@@ -59,6 +59,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'types:agent/runtime',
     'types:agent/images',
     'types:agent/volumes',
+    'types:agent/fence',
   ],
   ...Object.fromEntries(
     drivers.map((name) => [

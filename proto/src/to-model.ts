@@ -150,6 +150,7 @@ export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignmen
     image: image(present('task.image', value.image)),
     hostPorts: value.hostPorts.map(port),
     networking: networkingToModel(present('task.networking', value.networking)),
+    ...(value.fenceAfterMs !== undefined && { fenceAfterMs: value.fenceAfterMs }),
   };
 }
 

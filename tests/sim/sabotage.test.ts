@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PlayOptions } from '@gantry/sim/play';
 import { isTerminal } from '@gantry/model/task';
-import type { Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
+import type { Env, Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
 import type { View, Write } from '../../packages/controller/src/store/store.ts';
 import { reconcilers } from '../../packages/controller/src/term.ts';
 import { firstBroken } from './support.ts';
@@ -52,9 +52,19 @@ function withoutStopping(view: View): View {
   });
 }
 
+/** A host that is cut off is waited for less than it lets tasks live that must not run twice. */
+const impatient: PlayOptions = {
+  reconcilers: reconcilers.map((reconciler): Reconciler => {
+    if (reconciler.name !== 'services') return reconciler;
+    const shorter = (env: Env): Env => ({ ...env, settings: { ...env.settings, fenceMs: -60_000 } });
+    return { ...reconciler, decide: (view, key, env) => reconciler.decide(view, key, shorter(env)) };
+  }),
+};
+
 const ways: readonly (readonly [what: string, options: PlayOptions, finds: RegExp])[] = [
   ['commits do not compare the key of the leader', { without: ['fence'] }, /./],
   ['a place is filled while its task still stops', holdsNoPlace, /was made for place/],
+  ['another task starts before a host that is cut off has stopped its own', impatient, /must not run twice/],
   [
     'tasks are deleted before their host says that they ended',
     changed('services', (writes) =>

@@ -19,6 +19,7 @@ import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
 import type { AgentConfig } from './config.ts';
 import { startNames } from './dns/start-names.ts';
 import { withNames } from './dns/with-names.ts';
+import { ProcessFence } from './fence/process-fence.ts';
 import { Collector } from './images/collector.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
@@ -28,6 +29,8 @@ import { createKernelNetwork } from './network/kernel/kernel-network.ts';
 import { ownSettings } from './network/kernel/settings.ts';
 import { gateway } from './network/plan/address-plan.ts';
 import { startNode } from './node.ts';
+import { findCgroups } from './runtime/runc/cgroups.ts';
+import { guardedPaths } from './runtime/runc/guarded.ts';
 import { readHostFacts } from './runtime/runc/host-facts.ts';
 import { createRuncRuntime } from './runtime/runc/runc-runtime.ts';
 import { Publisher } from './stats/publisher.ts';
@@ -128,6 +131,11 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     connections: connectionsTo,
     files: containerFiles(join(config.runDir, 'files'), gateway),
     volumes,
+    fence: new ProcessFence({
+      ...base,
+      dir: join(config.runDir, 'guards'),
+      paths: guardedPaths(config.runDir, config.cgroupParent, await findCgroups()),
+    }),
     policy: config.policy,
     random: Math.random,
     clients: config.controllers.map(connect),

@@ -4,13 +4,17 @@ import type { Random } from '@gantry/kit/random';
 import type { NodeDescription } from '@gantry/model/node';
 import type { AgentGatewayClient, RegisterResponse } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ReadEndpoints } from './link/endpoints.ts';
+import type { Fence } from './fence/fence.ts';
+import { FenceKeeper } from './fence/keeper.ts';
 import { Link } from './link/link.ts';
 import { Reporter } from './link/reporter.ts';
 import { VolumeNews } from './link/volume-news.ts';
 import { Worker, type WorkerDeps } from './worker/worker.ts';
 
 /** What an agent is made of, on whatever host: the real one, a hollow one, a simulated one. */
-export interface NodeParts extends Omit<WorkerDeps, 'report' | 'address'> {
+export interface NodeParts extends Omit<WorkerDeps, 'report' | 'address' | 'fences'> {
+  /** Guards over tasks that must never run twice; absent: this host takes none. */
+  readonly fence?: Fence;
   /** A client of each controller, tried in turn. */
   readonly clients: readonly AgentGatewayClient[];
   readonly nodeId: string;
@@ -34,8 +38,10 @@ export interface RunningNode {
 /** Takes up what the host holds, then speaks to the controller, for ever. */
 export async function startNode(parts: NodeParts): Promise<RunningNode> {
   const reporter = new Reporter();
+  const fences = parts.fence && new FenceKeeper(parts.fence, parts.log);
   const worker = new Worker({
     ...parts,
+    ...(fences && { fences }),
     address: parts.description.address,
     report: (taskId, status) => reporter.report(taskId, status),
   });
@@ -44,6 +50,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   );
   const link = new Link({
     ...parts,
+    ...(fences && { contact: fences }),
     reporter,
     volumeNews,
     statuses: () => worker.statuses(),

@@ -15,6 +15,8 @@ export interface ControllerConfig {
   readonly insecureRegistries: readonly string[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
   /** Pool that nodes' subnets (a /24 each) are cut from; agents of real hosts know the default only. */
   readonly nodePool: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -35,6 +37,9 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   const silenceMs = seconds(values.silence ?? '5s');
   if (silenceMs === undefined)
     problems.push(`--silence ${String(values.silence)}: write a duration of 1 s or more, e.g. 5s`);
+  const fenceMs = seconds(values.fence ?? '30s');
+  if (fenceMs === undefined || fenceMs < 2 * (silenceMs ?? 0))
+    problems.push(`--fence ${String(values.fence)}: write a duration of twice --silence or more, e.g. 30s`);
   const nodePool = values['node-pool'] ?? defaultSettings.nodePool;
   if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(nodePool))
     problems.push(`--node-pool ${nodePool}: write a range of addresses, e.g. 10.210.0.0/16`);
@@ -50,6 +55,7 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     stateDir: values['state-dir'] ?? '/var/lib/gantry/controller',
     insecureRegistries: values['insecure-registry'] ?? [],
     silenceMs: silenceMs ?? 5_000,
+    fenceMs: fenceMs ?? defaultSettings.fenceMs,
     nodePool,
     logLevel: logLevel ?? 'info',
   };
@@ -76,6 +82,7 @@ function parse(argv: readonly string[]) {
         'state-dir': { type: 'string' },
         'insecure-registry': { type: 'string', multiple: true },
         silence: { type: 'string' },
+        fence: { type: 'string' },
         'node-pool': { type: 'string' },
         'log-level': { type: 'string' },
       },

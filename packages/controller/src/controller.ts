@@ -63,6 +63,7 @@ export async function startController(
         reconcilers,
         silenceMs: config.silenceMs,
         nodePool: config.nodePool,
+        fenceMs: config.fenceMs,
         agentNats: config.agentNats,
         version: controllerVersion,
         serve: (doors) => serve(config, doors, log),

@@ -44,6 +44,8 @@ export interface TermDeps {
   readonly reconcilers: readonly Reconciler[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
+  /** Time without contact after which a host stops tasks that must never run twice, ms; the default if absent. */
+  readonly fenceMs?: number;
   /** Pool of nodes' subnets; the default if absent. */
   readonly nodePool?: string;
   /** What agents are told; empty: no telemetry. */
@@ -60,12 +62,12 @@ export interface Term {
 
 /** What only a leader does: decide, speak to agents, serve users. */
 export async function startTerm(deps: TermDeps): Promise<Term> {
-  const { newId, silenceMs, nodePool = defaultSettings.nodePool } = deps;
-  const base = { ...deps, maxWrites };
+  const { newId, silenceMs, nodePool = defaultSettings.nodePool, fenceMs = defaultSettings.fenceMs } = deps;
+  const base = { ...deps, maxWrites, fenceMs };
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();
-  const settings = { ...defaultSettings, silenceMs, nodePool };
+  const settings = { ...defaultSettings, silenceMs, nodePool, fenceMs };
   const loop = startLoop({ ...base, settings });
   const foretelling: Foretelling = (view, writes, wants) =>
     foretell(view, writes, { reconcilers: deps.reconcilers, settings, now: deps.clock.now(), wants });

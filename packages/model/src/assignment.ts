@@ -17,6 +17,8 @@ export interface TaskAssignment {
   readonly hostPorts: readonly PortSpec[];
   /** Its service's networks; may change while it runs. */
   readonly networking: ServiceNetworking;
+  /** It must never run twice: its host stops it by itself after so long without contact with the controller, ms. */
+  readonly fenceAfterMs?: number;
 }
 
 /** Another host of the cluster, as the network needs it. */

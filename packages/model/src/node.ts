@@ -36,6 +36,11 @@ export interface Node {
   readonly description: NodeDescription;
   /** When the agent's session ended or fell silent, ms since the epoch; absent while it is heard. Written by `dispatcher`. */
   readonly silentSince?: number;
+  /**
+   * It has surely not been heard for so long, ms, by the clock of the leader that waited; absent while it is heard. Written by
+   * `dispatcher`, for tasks on it that must never run twice.
+   */
+  readonly unheardMs?: number;
   /** Why nothing new should be put on its disk, in the agent's words; absent while all is well. Written by `dispatcher`. */
   readonly pressure?: string;
   /** Named volumes on its disk; absent: none, or not told yet. Written by `dispatcher` when one came or went. */

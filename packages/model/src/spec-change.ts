@@ -1,4 +1,5 @@
 import { changesInPlace } from './limits.ts';
+import { changesFence } from './fence.ts';
 import { same } from './same.ts';
 import { defaultPlacement, hardPart, type HardPlacement } from './placement.ts';
 import type { ContainerSpec, ResolvedImage, Revision, ServiceSpec } from './service.ts';
@@ -19,6 +20,7 @@ export function needsNewRevision(
   if (!before || !after) return true;
   return (
     !changesInPlace(before, after) ||
+    changesFence(old, spec) ||
     !same(hostPorts(old.ports), hostPorts(spec.ports)) ||
     !same(old.constraints, spec.constraints) ||
     !same(old.placement ?? nowhereElse, hardPart(spec.placement ?? defaultPlacement))

@@ -88,9 +88,11 @@ export class EtcdDoor {
         connection.down(() => {
           timer();
           connection.close();
-          if (!this.#process.touch()) return;
-          if (answer instanceof Error) reject(answer);
-          else resolve(answer);
+          this.#process.run(() => {
+            if (!this.#process.touch()) return;
+            if (answer instanceof Error) reject(answer);
+            else resolve(answer);
+          });
         });
       });
     });

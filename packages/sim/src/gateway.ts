@@ -81,7 +81,9 @@ export class GatewayClient {
       open = false;
       timer();
       unhear();
-      if (this.#process.touch()) done(error, response);
+      this.#process.run(() => {
+        if (this.#process.touch()) done(error, response);
+      });
     };
     const timer = this.#process.clock.after(timeoutMs, () =>
       end(failure(grpcStatus.DEADLINE_EXCEEDED, 'deadline exceeded')),
@@ -100,11 +102,14 @@ export class GatewayClient {
     const { random } = this.#process;
     const handler = door.agents[method] as unknown as Handler;
     const call = { request };
-    if (random() < this.#faults.doubles) handler(call, () => undefined);
+    const double = random() < this.#faults.doubles;
     const lost = random() < this.#faults.lostAnswers;
-    handler(call, (error, response) => {
-      if (lost) connection.break();
-      else connection.down(() => end(error, response));
+    door.process.run(() => {
+      if (double) handler(call, () => undefined);
+      handler(call, (error, response) => {
+        if (lost) connection.break();
+        else connection.down(() => end(error, response));
+      });
     });
   }
 
@@ -128,7 +133,7 @@ export class GatewayClient {
       );
       client.server = server;
       const handler = door.agents[method] as unknown as (call: unknown) => void;
-      handler(server);
+      door.process.run(() => handler(server));
     });
     return client;
   }
@@ -148,7 +153,7 @@ class ClientCall extends Emitter {
   }
 
   write(message: unknown): boolean {
-    this.#connection?.up(() => this.server?.emit('data', message));
+    this.#connection?.up(() => this.server?.hear(message));
     return true;
   }
 
@@ -158,7 +163,9 @@ class ClientCall extends Emitter {
   }
 
   take(message: unknown): void {
-    if (!this.destroyed && this.#process.touch()) this.emit('data', message);
+    this.#process.run(() => {
+      if (!this.destroyed && this.#process.touch()) this.emit('data', message);
+    });
   }
 
   over(): void {
@@ -194,6 +201,10 @@ class ServerCall extends Emitter {
     this.#process = process;
     this.#isFull = isFull;
     connection.onBreak(() => this.gone());
+  }
+
+  hear(message: unknown): void {
+    this.#process.run(() => this.emit('data', message));
   }
 
   write(message: unknown): boolean {

@@ -11,6 +11,8 @@ export type Event =
       readonly behaviour: Behaviour;
       readonly version: number;
       readonly hostPort: boolean;
+      /** Never twice at once. */
+      readonly one: boolean;
     }
   | { readonly do: 'scale'; readonly service: string; readonly replicas: number }
   | { readonly do: 'remove'; readonly service: string }
@@ -19,6 +21,8 @@ export type Event =
   /** The agent dies at its n-th input or output from now, and comes back. */
   | { readonly do: 'crash agent'; readonly host: number; readonly after: number }
   | { readonly do: 'crash controller'; readonly controller: number; readonly after: number }
+  /** The process stands still for so long, as by SIGSTOP; containers and guards go on. */
+  | { readonly do: 'freeze'; readonly who: string; readonly ms: number }
   /** The controller is ended in order, and started again. */
   | { readonly do: 'restart controller'; readonly controller: number }
   /** A host and a controller, or a controller and etcd; `from` cannot be heard by `to`. */
@@ -66,9 +70,10 @@ export function randomHistory(seed: number): History {
   return { seed, hosts, controllers, steps };
 }
 
-/** Often two things at once, sometimes long enough for a host to be declared down. */
+/** Often two things at once, sometimes long enough for a host to be declared down, rarely to have stopped all that runs alone. */
 function waitOf(random: Random): number {
   const dice = random();
+  if (dice > 0.97) return 20_000 + Math.floor(random() * 60_000);
   if (dice < 0.3) return Math.floor(random() * 30);
   if (dice < 0.8) return Math.floor(random() * 1_500);
   return Math.floor(random() * 9_000);
@@ -123,6 +128,14 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
       ms: pick(random, [-20_000, -1_500, 1_500, 20_000]),
     }),
   ],
+  [
+    1,
+    (random, hosts, controllers) => ({
+      do: 'freeze',
+      who: random() < 0.6 ? `n${1 + below(random, hosts)}` : `c${1 + below(random, controllers)}`,
+      ms: pick(random, [400, 7_000, 30_000, 70_000]),
+    }),
+  ],
   [1, (random) => ({ do: 'watches lag', ms: pick(random, [0, 300, 2_500, 6_000]) })],
   [1, () => ({ do: 'compact' })],
   [1, () => ({ do: 'leases end' })],
@@ -156,6 +169,7 @@ function applied(random: Random): Event {
     ]),
     version: below(random, 3),
     hostPort: random() < 0.15,
+    one: random() < 0.25,
   };
 }
 

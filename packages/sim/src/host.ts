@@ -1,3 +1,4 @@
+import { FakeFence } from '@gantry/agent/fence/fake';
 import { FakeImages } from '@gantry/agent/images/fake';
 import { fakeLogs } from '@gantry/agent/logs/fake';
 import { FakeNetwork } from '@gantry/agent/network/fake';
@@ -40,6 +41,7 @@ export class SimHost {
   nodeId = '';
   powered = true;
   containers = new FakeHost();
+  fence: FakeFence;
   readonly images = new FakeImages();
   readonly network = new FakeNetwork();
   readonly volumes = new FakeVolumes();
@@ -57,6 +59,7 @@ export class SimHost {
     this.name = name;
     this.#deps = deps;
     this.#size = size;
+    this.fence = new FakeFence(deps.world.clock, this.containers);
     this.#address = `10.209.${Math.floor(index / 250)}.${(index % 250) + 1}`;
   }
 
@@ -90,11 +93,12 @@ export class SimHost {
     const runtime = new FakeRuntime(world.clock, this.containers, behaviourOf);
     this.#runtime = runtime;
     await startNode({
-      runtime: slowly(process, this.#watched(runtime), ['run', 'signal', 'delete', 'list']),
+      runtime: slowly(process, this.#watched(runtime, process), ['run', 'signal', 'delete', 'list']),
       images: slowly(process, this.images, ['ensure', 'mount', 'unmount', 'mounted']),
       network: slowly(process, this.network, ['configure', 'attach', 'detach', 'attached']),
       disk: slowly(process, this.disk, ['records', 'save', 'remove', 'load', 'keep']),
       volumes: slowly(process, this.volumes, ['prepare', 'release', 'held']),
+      fence: slowly(process, this.fence, ['arm', 'fired', 'release']),
       logs: fakeLogs,
       files: fakeContainerFiles,
       lookUpUser: () => Promise.resolve({ uid: 0, gid: 0, additionalGids: [] }),
@@ -128,7 +132,9 @@ export class SimHost {
     this.agent?.kill();
     this.agent = undefined;
     void this.#runtime?.close();
+    this.fence.close();
     this.containers = new FakeHost();
+    this.fence = new FakeFence(this.#deps.world.clock, this.containers);
     this.images.roots.clear();
     void this.network.teardown();
     this.#boots++;
@@ -142,17 +148,18 @@ export class SimHost {
     this.startAgent();
   }
 
-  #watched(runtime: FakeRuntime): Runtime {
+  #watched(runtime: FakeRuntime, process: Process): Runtime {
     const tell = (event: 'signal' | 'delete', id: string): void => {
       if (this.runs(id)) this.#deps.onContainer(event, this, id);
     };
     return overriding<Runtime>(runtime, {
-      run: async (plan) => {
+      run: async (plan, mayStart) => {
         const known = this.containers.containers.has(plan.id);
-        const identity = await runtime.run(plan);
+        const identity = await runtime.run(plan, mayStart);
         if (!known) this.#deps.onContainer('run', this, plan.id);
         return identity;
       },
+      onExit: (listener) => runtime.onExit((id, exit) => process.run(() => listener(id, exit))),
       signal: (id, signal) => {
         tell('signal', id);
         return runtime.signal(id, signal);

@@ -58,11 +58,11 @@ const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]
   service: {
     api: ['spec', 'revisionId', 'removing', 'hold'],
     allocate: ['vip', 'publishedPorts'],
-    services: ['restarts', 'update'],
+    services: ['restarts', 'update', 'waiting'],
   },
   node: {
     api: ['availability', 'labels'],
-    dispatcher: ['description', 'name', 'silentSince'],
+    dispatcher: ['description', 'name', 'silentSince', 'unheardMs'],
     'node-health': ['state', 'stateReason'],
     allocate: ['subnet'],
   },

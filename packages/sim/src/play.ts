@@ -123,6 +123,8 @@ export function happen(cluster: SimCluster, event: Event): void {
       return cluster.wire.heal(event.from, event.to);
     case 'container ends':
       return endContainer(cluster, event);
+    case 'freeze':
+      return freeze(cluster, event.who, event.ms);
     case 'clock jumps':
       return jump(cluster, event.who, event.ms);
     case 'watches lag':
@@ -158,8 +160,14 @@ function jump(cluster: SimCluster, who: string, ms: number): void {
   (host?.agent ?? controller?.process)?.jump(ms);
 }
 
+function freeze(cluster: SimCluster, who: string, ms: number): void {
+  const host = cluster.hosts.find(({ name }) => name === who);
+  const controller = cluster.controllers.find(({ name }) => name === who);
+  (host?.agent ?? controller?.process)?.freeze(ms);
+}
+
 function specOf(event: Event & { do: 'apply' }): ServiceSpec {
-  const { service, replicas, behaviour, version, hostPort } = event;
+  const { service, replicas, behaviour, version, hostPort, one } = event;
   return {
     stack: 'sim',
     name: service,
@@ -183,5 +191,6 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
     restart: { ...defaultRestart, maxDelayMs: 8_000 },
     constraints: [],
     labels: {},
+    ...(one && { availability: 'prefer-one' as const }),
   };
 }

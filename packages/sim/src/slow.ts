@@ -32,6 +32,7 @@ async function call(process: Process, work: () => unknown): Promise<unknown> {
   if (ms > 0) await process.pause(Math.ceil(ms));
   if (!process.alive) return never();
   const result = await work();
+  if (process.frozen) await process.awake();
   return process.touch() ? result : never();
 }
 

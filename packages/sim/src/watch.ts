@@ -1,4 +1,5 @@
 import type { Change } from '@gantry/controller/store/store';
+import { isFenced } from '@gantry/model/fence';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
 import type { SimCluster } from './cluster.ts';
@@ -73,6 +74,31 @@ export class Watch {
     this.#started.set(taskId, { host, containers: host.containers });
     if (before && (before.host !== host || before.containers === host.containers))
       throw new Broken(`the container of task ${taskId} was started twice`);
+    this.#checkAlone(host, taskId);
+  }
+
+  /** Where that is promised, no other task of the place runs anywhere at this moment. */
+  #checkAlone(host: SimHost, taskId: string): void {
+    const task = this.#fenced(taskId);
+    if (!task) return;
+    for (const other of this.#cluster.hosts) {
+      for (const id of other.powered ? other.running() : []) {
+        const one = id === taskId ? undefined : this.#fenced(id);
+        if (one?.serviceId !== task.serviceId || one.slot !== task.slot) continue;
+        if (task.slot === 0 && other !== host) continue;
+        throw new Broken(
+          `${host.name} started ${taskId} in place ${task.slot} of ${task.serviceId} while ${other.name} ran ${id}, and they must not run twice`,
+        );
+      }
+    }
+  }
+
+  /** The task, if it was made as one that must never run twice: what was made before that was asked for has no guard. */
+  #fenced(id: string): Task | undefined {
+    const { view } = this.#cluster.truth;
+    const task = view.get('task', id);
+    const revision = task && view.get('revision', task.revisionId);
+    return revision && isFenced(revision) ? task : undefined;
   }
 
   /** Nothing is stopped that should run. */

@@ -52,6 +52,8 @@ export class Process {
   #wallOffset: number;
   #crashIn: number | undefined;
   #nextId = 0;
+  /** It stands still: what should happen in it, in order, once it goes on. */
+  #frozen: (() => void)[] | undefined;
 
   constructor(world: World, name: string, life: number, wallOffset: number, onCrash: OnCrash) {
     this.name = name;
@@ -73,9 +75,33 @@ export class Process {
     return `${salt.padStart(6, '0')}${(this.#nextId++).toString(36).padStart(6, '0')}`;
   };
 
-  /** Runs `fn` unless the process is dead. */
+  /** Runs `fn` unless the process is dead; later, if it stands still. */
   run(fn: () => void): void {
-    if (this.alive) fn();
+    if (!this.alive) return;
+    if (this.#frozen) this.#frozen.push(fn);
+    else fn();
+  }
+
+  /** Resolves once it does not stand still. */
+  async awake(): Promise<void> {
+    while (this.alive && this.#frozen) await new Promise<void>((resolve) => this.run(resolve));
+  }
+
+  get frozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** Stands still for `ms`: nothing of it happens meanwhile, then all at once. */
+  freeze(ms: number): void {
+    if (!this.alive || this.#frozen) return;
+    this.#frozen = [];
+    this.#world.clock.after(ms, () => this.#thaw());
+  }
+
+  #thaw(): void {
+    const late = this.#frozen ?? [];
+    this.#frozen = undefined;
+    for (const fn of late) this.run(fn);
   }
 
   /** The wall clock jumps; the monotonic one never does. */

@@ -12,11 +12,13 @@ import type {
   RegisterResponse,
 } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
+import type { FenceKeeper } from '../fence/keeper.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
 import type { ReadEndpoints } from './endpoints.ts';
+import { Contact } from './contact.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
 import type { Reporter } from './reporter.ts';
@@ -38,6 +40,8 @@ export interface LinkDeps {
   readonly pressure?: () => string | undefined;
   /** How rounds of endpoints are read; many nodes in one process may share what they read. */
   readonly readEndpoints?: ReadEndpoints;
+  /** Hears of contact with the controller: words sent at `sentAt` were acknowledged, and all that is assigned is known. */
+  readonly contact?: Pick<FenceKeeper, 'now' | 'contact'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -99,13 +103,16 @@ export class Link {
       description: fromModel.nodeDescription(description),
       volumes: volumes && fromModel.heldVolumes(volumes),
     };
+    const contact = new Contact(this.#deps.contact);
+    const heard = contact.sending();
     const session = await unary(client.register.bind(client), registration, clock);
+    heard();
     log.info('registered with the controller', { session: session.sessionId });
     const ends = new Ends();
     const stop = (): void => ends.end('the agent ends');
     this.#abort.signal.addEventListener('abort', stop, { once: true });
-    const streams = [this.#follow(client, session, ends), this.#relay(client, session, ends)];
-    const stopBeating = beat(client, session, this.#deps, ends);
+    const streams = [this.#follow(client, session, ends, contact), this.#relay(client, session, ends)];
+    const stopBeating = beat(client, session, this.#deps, ends, contact);
     this.#deps.onSession(session, client);
     reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
     volumeNews.connected((news) => this.#tellVolumes(client, session, news, ends), volumes);
@@ -118,7 +125,7 @@ export class Link {
     return why;
   }
 
-  #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {
+  #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends, contact: Contact): () => void {
     const book = new AssignmentsBook(this.#deps.readEndpoints);
     const stream = client.assignments({ sessionId: session.sessionId });
     hearEnd(stream, ends, 'assignments');
@@ -126,6 +133,7 @@ export class Link {
       const assignments = book.take(message);
       if (!assignments) return ends.end('a change of the assignments was missed');
       const applied = this.#deps.onAssignments(assignments);
+      contact.knowsAll();
       if (message.acknowledge) void this.#acknowledge(client, session, message.sequence, applied, ends);
     });
     return () => stream.cancel();
@@ -204,12 +212,17 @@ function beat(
   session: RegisterResponse,
   { clock, pressure }: Pick<LinkDeps, 'clock' | 'pressure'>,
   ends: Ends,
+  contact: Contact,
 ): () => void {
   let cancel: () => void = () => undefined;
   const once = (): void => {
     const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '' };
+    const heard = contact.sending();
     unary(client.heartbeat.bind(client), request, clock).then(
-      () => (cancel = clock.after(session.heartbeatMs, once)),
+      () => {
+        heard();
+        cancel = clock.after(session.heartbeatMs, once);
+      },
       (error: unknown) => ends.end(`a heartbeat failed: ${errorText(error)}`),
     );
   };

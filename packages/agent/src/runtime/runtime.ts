@@ -110,8 +110,11 @@ export interface ContainerUsage {
 export interface Runtime {
   /** Every container of ours on this host, also of an earlier agent; the first call adopts and watches them. */
   list(): Promise<ReadonlyMap<string, ContainerState>>;
-  /** Creates and starts; resolves once the process runs. Throws a GantryError (`invalid`, `not_found` …) if it cannot. */
-  run(plan: ContainerPlan): Promise<ProcessIdentity>;
+  /**
+   * Creates and starts; resolves once the process runs. Throws a GantryError (`invalid`, `not_found` …) if it cannot, and what
+   * `mayStart` throws, which is asked in the moment of the start.
+   */
+  run(plan: ContainerPlan, mayStart?: () => void): Promise<ProcessIdentity>;
   /** Sends a signal (name with SIG) to the container's first process; nothing happens if it is gone. */
   signal(id: string, signal: string): Promise<void>;
   /** Gives a running container other limits. Throws `conflict` if it uses more than it should get; then nothing changed. */

@@ -10,6 +10,8 @@ export interface End {
   readonly wanted: boolean;
   /** Its health check gave it up, in these words, and it was ended for it. */
   readonly unhealthy?: string;
+  /** Its guard ended it, after this long without contact with the controller. */
+  readonly fencedAfterMs?: number;
   /** The host has been restarted since it ran. */
   readonly restarted: boolean;
   readonly limits: Resources;
@@ -20,6 +22,11 @@ export function endOf(end: End): Pick<TaskStatus, 'state' | 'reason' | 'exitCode
   const { exit, wanted, unhealthy, restarted, limits } = end;
   const code = exit?.exitCode !== undefined && { exitCode: exit.exitCode };
   if (wanted) return { state: 'shutdown', reason: 'stopped as asked', ...code };
+  if (end.fencedAfterMs !== undefined) {
+    const seconds = Math.round(end.fencedAfterMs / 1_000);
+    const reason = `stopped by its host, which had no contact with the controller for ${seconds} s`;
+    return { state: 'failed', reason, ...code };
+  }
   if (unhealthy !== undefined) return { state: 'failed', reason: unhealthy, ...code };
   if (!exit) {
     const reason = restarted ? 'the host was restarted' : 'it ended, and nothing tells how';

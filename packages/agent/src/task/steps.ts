@@ -1,9 +1,11 @@
 import type { Clock } from '@gantry/kit/clock';
+import { GantryError } from '@gantry/kit/errors';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
 import { isTerminal } from '@gantry/model/task';
+import type { FenceKeeper } from '../fence/keeper.ts';
 import type { OnProgress } from '../images/images.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -37,6 +39,8 @@ export interface StepDeps extends HostParts {
   /** The id of this boot of the host. */
   readonly bootId: string;
   readonly failpoint: Failpoint;
+  /** Guards over tasks that must never run twice; absent: this host takes none. */
+  readonly fences?: FenceKeeper;
 }
 
 /** Carries out one step of a task. Each may be interrupted anywhere, and is then made again by the next agent. */
@@ -120,18 +124,35 @@ async function run(
   const plan = await phases.time('files', () => makePlan(deps, assignment, prepared));
   const { address } = prepared.attachment;
   deps.failpoint('files');
+  const facts = startFacts(deps, life);
+  await guard(deps, life, facts);
   // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
   // With its address: until it is ready, others that ask it are refused at once and not left without an answer.
   const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}`, address } as const;
-  await phases.time('record', () => life.becomeKept(starting, { started: startFacts(deps, life) }));
+  await phases.time('record', () => life.becomeKept(starting, { started: facts }));
   deps.failpoint('starting');
   await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
-  const process = await phases.time('container', () => deps.runtime.run(plan));
+  const process = await phases.time('container', () => deps.runtime.run(plan, mayStart(deps, life)));
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
   if (life.container?.state !== 'stopped') life.container = { state: 'running', process };
   await becomeRunning(life, address, process.pid, deps.runtime.shortcomings(plan));
   deps.failpoint('running');
+}
+
+/** One that must never run twice is guarded before it is started. */
+async function guard({ fences }: StepDeps, life: TaskLife, { stopSignal: signal }: StartFacts): Promise<void> {
+  const { fenceAfterMs, container } = life.record.assignment;
+  if (fenceAfterMs === undefined) return;
+  if (!fences) throw new GantryError('invalid', 'this host cannot stop tasks by itself (availability: prefer-one)');
+  await fences.guard(life.taskId, fenceAfterMs, { signal, graceMs: container.stopGraceMs });
+} // prettier-ignore
+
+/** Asked once more just before it starts: making it took time, in which this process may have stood still. */
+function mayStart({ fences }: StepDeps, { record: { assignment } }: TaskLife): () => void {
+  return () => {
+    if (assignment.fenceAfterMs !== undefined) fences?.mustBeInContact(assignment.fenceAfterMs);
+  };
 }
 
 function startFacts({ bootId }: StepDeps, { record, prepared }: TaskLife): StartFacts {
@@ -219,11 +240,14 @@ async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['des
   const exit = life.container?.state === 'stopped' ? life.container.exit : undefined;
   const restarted = started !== undefined && started.bootId !== deps.bootId;
   deps.failpoint('end');
+  const { fenceAfterMs } = assignment;
+  const fenced = fenceAfterMs !== undefined && (await deps.fences?.stopped(life.taskId));
   const end = endOf({
     exit,
     wanted: desired !== 'running',
     limits: assignment.container.limits,
     ...(unhealthy !== undefined && { unhealthy }),
+    ...(fenced && { fencedAfterMs: fenceAfterMs }),
     restarted,
   });
   // The moment of the end, not of its telling: an agent that could not keep it says the very same once more.
@@ -243,6 +267,7 @@ async function clean(deps: StepDeps, life: TaskLife): Promise<void> {
   deps.failpoint('clean');
   await deps.runtime.delete(taskId);
   deps.failpoint('deleted');
+  if (life.record.assignment.fenceAfterMs !== undefined) await deps.fences?.release(taskId);
   await takeDown(deps, taskId);
   deps.failpoint('unmounted');
   life.container = undefined;

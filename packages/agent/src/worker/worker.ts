@@ -146,7 +146,17 @@ export class Worker {
     const deps = { ...this.#runnerDeps, log: this.#log.with({ task: taskId }) };
     const runner = new Runner(deps, record, container, (id) => this.#forget(id));
     this.#runners.set(taskId, runner);
+    if (container?.state === 'running') this.#takeUpGuard(record);
     this.#inBackground('a runner', runner.work());
+  }
+
+  /** An earlier agent started it: its guard must still stand. */
+  #takeUpGuard({ assignment, started }: TaskRecord): void {
+    const { taskId, fenceAfterMs, container } = assignment;
+    const { fences } = this.#deps;
+    if (fenceAfterMs === undefined || !fences) return;
+    const stop = { signal: started?.stopSignal ?? 'SIGTERM', graceMs: container.stopGraceMs };
+    this.#inBackground('its guard', fences.takeUp(taskId, fenceAfterMs, stop));
   }
 
   #forget(taskId: string): void {
@@ -198,7 +208,12 @@ export class Worker {
       if (this.#runners.has(id)) continue;
       this.#log.warn('removing what is left of an unknown task', { task: id });
       await runtime.delete(id);
-      await Promise.all([images.unmount(id), network.detach(id), volumes.release(id)]);
+      await Promise.all([
+        images.unmount(id),
+        network.detach(id),
+        volumes.release(id),
+        this.#deps.fences?.release(id),
+      ]);
     }
     for (const id of leftovers(logged, held)) if (!this.#runners.has(id)) await logs.remove(id);
   }

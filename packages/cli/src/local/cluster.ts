@@ -19,6 +19,7 @@ export interface LocalClusterOptions {
   readonly onLoopback?: boolean;
   readonly insecureRegistries?: readonly string[];
   readonly silence?: string;
+  readonly fence?: string;
   readonly logLevel?: string;
   /** Hears of a program that ended although nobody asked it to. */
   readonly onSurprise?: (name: string, how: string) => void;
@@ -151,6 +152,7 @@ export class LocalCluster {
       '--nats', `nats://${topology.gateway}:${ports.nats}`,
       '--state-dir', join(topology.stateDir, 'controller'),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
+      ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),
       ...this.#commonFlags(),
     ]).start(); // prettier-ignore
     await waitForPort(topology.gateway, ports.controller, 20_000);

@@ -1,5 +1,6 @@
 import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
 import { inOrder, type Backend } from '@gantry/model/endpoint-change';
+import { isFenced } from '@gantry/model/fence';
 import { liveLimits, withLiveLimits } from '@gantry/model/limits';
 import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
@@ -9,7 +10,7 @@ import { isTerminal, type Task } from '@gantry/model/task';
 import type { Change, View } from '../store/store.ts';
 
 /** What a task's host should do about it; undefined while service or revision are not there (any more). */
-export function taskAssignment(view: View, task: Task): TaskAssignment | undefined {
+export function taskAssignment(view: View, task: Task, fenceMs: number): TaskAssignment | undefined {
   const service = view.get('service', task.serviceId);
   const revision = view.get('revision', task.revisionId);
   if (!service || !revision) return undefined;
@@ -28,6 +29,7 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     image: revision.image,
     hostPorts: revision.ports.filter(({ mode }) => mode === 'host'),
     networking: networkingOf(service.spec),
+    ...(isFenced(revision) && { fenceAfterMs: fenceMs }),
   };
 }
 

@@ -37,6 +37,8 @@ export interface DispatcherDeps {
   readonly leads: () => boolean;
   /** Silence after which a node is down, ms; agents beat five times in it. */
   readonly silenceMs: number;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
   /** What agents are told; empty for no telemetry. */
   readonly natsUrl: string;
 }
@@ -54,7 +56,7 @@ export class Dispatcher {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     this.#sessions = new Sessions(deps.clock);
-    this.#registry = new NodeRegistry(deps.store, deps.clock);
+    this.#registry = new NodeRegistry(deps.store, deps.clock, deps.fenceMs);
     this.#intake = new Intake(deps.store, deps.log);
     this.#feed = new Feed(deps);
     this.#heartbeatMs = Math.max(50, Math.round(deps.silenceMs / 5));
@@ -85,6 +87,8 @@ export class Dispatcher {
     return {
       register: answering(async ({ nodeId, name, description, volumes }) => {
         this.#mustLead();
+        // From now on it is not said that it has not been heard, whatever becomes of this.
+        this.#sessions.heard(nodeId);
         if (!description) throw new GantryError('invalid', 'a registration without a description');
         const held = volumes && toModel.heldVolumes(volumes);
         await this.#registry.register(nodeId, name, toModel.nodeDescription(description), held);

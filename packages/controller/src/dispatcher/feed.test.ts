@@ -66,7 +66,7 @@ function begin(task: Task): void {
   store = new OpenTables([...nodes, service, revision, task]);
   clock = new VirtualClock();
   leads = true;
-  feed = new Feed({ store, clock, log: silentLogger, leads: () => leads });
+  feed = new Feed({ store, clock, log: silentLogger, fenceMs: 30_000, leads: () => leads });
   sent = new Map();
   ended = [];
 }

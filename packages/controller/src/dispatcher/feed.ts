@@ -24,6 +24,8 @@ export interface FeedDeps {
   /** True while no other controller can lead: what an older view holds must not be told as what is wanted now. */
   readonly leads: () => boolean;
   readonly log: Logger;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
 }
 
 /** Hosts are told of others in rounds, ten ms apart for every ten hosts: so telling takes a tenth of the thread at most. */
@@ -69,6 +71,7 @@ export class Feed {
       nodeId,
       outlet,
       leads: this.#deps.leads,
+      fenceMs: this.#deps.fenceMs,
       view: this.#view(),
       soon: (fn) => this.#deps.clock.soon(fn),
       endpoints: this.#endpoints,

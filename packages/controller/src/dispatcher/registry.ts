@@ -5,6 +5,7 @@ import type { Node, NodeDescription } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { HeldVolumes } from '@gantry/model/volume';
 import type { Store, Write } from '../store/store.ts';
+import { holdsUnseen } from './unseen.ts';
 
 /** Writes of other parts may come between; looking again settles it. */
 const maxAttempts = 8;
@@ -13,10 +14,12 @@ const maxAttempts = 8;
 export class NodeRegistry {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #fenceMs: number;
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, fenceMs: number) {
     this.#store = store;
     this.#clock = clock;
+    this.#fenceMs = fenceMs;
   }
 
   /**
@@ -38,6 +41,15 @@ export class NodeRegistry {
           hint: 'start the agent with another --name',
         });
       }
+      if (namesake && namesake.id !== id && holdsUnseen(view, namesake, this.#fenceMs)) {
+        throw new GantryError(
+          'conflict',
+          `${name}, which is cut off, may still run tasks that must not run twice`,
+          {
+            hint: 'wait a minute: it stops them by itself',
+          },
+        );
+      }
       const gone: Write[] =
         namesake && namesake.id !== id
           ? [{ op: 'delete', kind: 'node', id: namesake.id, version: namesake.version }]
@@ -53,9 +65,18 @@ export class NodeRegistry {
     await this.#commit(() => {
       const node = this.#store.view().get('node', id);
       if (!node || silentMs > 0 === (node.silentSince !== undefined)) return [];
-      const { silentSince: _silentSince, ...rest } = node;
+      const { silentSince: _silentSince, unheardMs: _unheardMs, ...rest } = node;
       const object = silentMs > 0 ? { ...rest, silentSince: this.#clock.now() - silentMs } : rest;
       return [{ op: 'put', object }];
+    });
+  }
+
+  /** The node has surely not been heard for so long, as `silence` says at the moment of writing. */
+  async setUnheard(id: string, unheardMs: number, silence: () => number): Promise<void> {
+    await this.#commit(() => {
+      const node = this.#store.view().get('node', id);
+      const known = node?.silentSince === undefined || (node.unheardMs ?? 0) >= unheardMs;
+      return known || silence() < unheardMs ? [] : [{ op: 'put', object: { ...node, unheardMs } }];
     });
   }
 
@@ -106,7 +127,7 @@ export class NodeRegistry {
 }
 
 function heard(node: Node, name: string, description: NodeDescription): Node {
-  const { silentSince: _silentSince, ...rest } = node;
+  const { silentSince: _silentSince, unheardMs: _unheardMs, ...rest } = node;
   return { ...rest, name, description };
 }
 

@@ -54,6 +54,17 @@ export class Sessions {
     return this.#clock.monotonic() - (this.#heard.get(nodeId) ?? this.#startedAt);
   }
 
+  /** A word of the node outside of a session. */
+  heard(nodeId: NodeId): void {
+    this.#heard.set(nodeId, this.#clock.monotonic());
+  }
+
+  /** Ends the session of a node, if it has one: it must register anew. */
+  end(nodeId: NodeId): void {
+    const session = this.#byNode.get(nodeId);
+    if (session) this.#end(session);
+  }
+
   endAll(): void {
     for (const session of [...this.#byId.values()]) this.#end(session);
   }

@@ -21,6 +21,8 @@ export interface SubscriberDeps {
   readonly outlet: Outlet;
   /** True while no other controller can lead. */
   readonly leads: () => boolean;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
   readonly view: View;
   readonly soon: Clock['soon'];
   /** The services of the cluster; a message contains all rounds up to the last. */
@@ -130,7 +132,8 @@ export class Subscriber {
 
   #addTask(message: AssignmentsMessage, id: string): void {
     const task = this.#deps.view.get('task', id);
-    const assignment = task?.nodeId === this.#deps.nodeId ? taskAssignment(this.#deps.view, task) : undefined;
+    const { view, nodeId, fenceMs } = this.#deps;
+    const assignment = task?.nodeId === nodeId ? taskAssignment(view, task, fenceMs) : undefined;
     if (!task || !assignment) {
       if (this.#sent.task.delete(id)) message.removedTasks.push(id);
       return;

@@ -1,8 +1,10 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
+import type { Node } from '@gantry/model/node';
 import type { Store } from '../store/store.ts';
 import type { NodeRegistry } from './registry.ts';
 import type { Sessions } from './sessions.ts';
+import { waitsOf } from './unseen.ts';
 
 export interface WatchdogDeps {
   readonly store: Store;
@@ -11,10 +13,24 @@ export interface WatchdogDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly heartbeatMs: number;
+  readonly fenceMs: number;
 }
 
 /** Heartbeats that may be missing before a node counts as silent; whether it is down, `node-health` decides. */
 const missedBeats = 2.5;
+
+/**
+ * Tasks on a silent node that must never run twice may be made elsewhere after a time. Its session ends first: words of it
+ * count again only once it has registered, which takes the note back.
+ */
+async function noteUnheard(deps: WatchdogDeps, node: Node, silence: number): Promise<void> {
+  const { store, sessions, registry, fenceMs } = deps;
+  const wait = waitsOf(store.view(), node.id, fenceMs).findLast((ms) => ms <= silence);
+  if (wait === undefined || wait <= (node.unheardMs ?? 0)) return;
+  sessions.end(node.id);
+  deps.log.info('a node has surely stopped what must not run twice', { node: node.name, silence });
+  await registry.setUnheard(node.id, wait, () => sessions.silence(node.id));
+}
 
 /** Notes on the nodes who is silent and who is heard again, twice a heartbeat. */
 export function startWatchdog(deps: WatchdogDeps): () => void {
@@ -24,6 +40,7 @@ export function startWatchdog(deps: WatchdogDeps): () => void {
     for (const node of [...deps.store.view().all('node')]) {
       const silence = deps.sessions.silence(node.id);
       const silent = silence > missedBeats * deps.heartbeatMs;
+      if (silent && node.silentSince !== undefined) await noteUnheard(deps, node, silence);
       if (silent === (node.silentSince !== undefined)) continue;
       deps.log.info(silent ? 'a node is silent' : 'a node is heard again', { node: node.name });
       await deps.registry.setSilence(node.id, silent ? silence : 0);

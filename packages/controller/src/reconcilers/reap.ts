@@ -1,7 +1,9 @@
+import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { View, Write } from '../store/store.ts';
-import type { Reconciler } from './reconciler.ts';
+import type { Reconciler, Settings } from './reconciler.ts';
+import { mayRunUnseen } from './services/places.ts';
 
 /** Revisions kept for a rollback, besides those that tasks still run (product default). */
 const keptRevisions = 10;
@@ -18,7 +20,7 @@ export const reap: Reconciler = {
   *keysOf(change, view) {
     if (change.kind === 'service') yield change.id;
     else if (change.kind === 'node') {
-      if (change.before?.state === change.after?.state && change.before && change.after) return;
+      if (change.before && change.after && facing(change.before) === facing(change.after)) return;
       for (const { serviceId } of view.tasksOnNode(change.id)) yield serviceId;
     } else {
       const object = change.after ?? change.before;
@@ -29,7 +31,7 @@ export const reap: Reconciler = {
   decide(view, key, env) {
     const service = view.get('service', key);
     const tasks = [...view.tasksOfService(key)];
-    const gone = goneTasks(view, tasks, env.settings.keepEndedTasks);
+    const gone = goneTasks(view, tasks, env.settings);
     const left = tasks.filter((task) => !gone.has(task));
     const revisions =
       service && !service.removing ? unneeded(service, left, [...view.revisionsOfService(key)]) : [];
@@ -43,8 +45,9 @@ export const reap: Reconciler = {
   },
 };
 
-function goneTasks(view: View, tasks: readonly Task[], keep: number): ReadonlySet<Task> {
-  const gone = new Set(tasks.filter((task) => isOver(view, task)));
+function goneTasks(view: View, tasks: readonly Task[], settings: Settings): ReadonlySet<Task> {
+  const keep = settings.keepEndedTasks;
+  const gone = new Set(tasks.filter((task) => isOver(view, task, settings)));
   const ended = tasks.filter(
     (task) => !gone.has(task) && task.desired === 'shutdown' && isTerminal(task.status.state),
   );
@@ -59,14 +62,20 @@ function goneTasks(view: View, tasks: readonly Task[], keep: number): ReadonlySe
 }
 
 /** True if nothing of the task is left anywhere, and nobody wants it kept. */
-function isOver(view: View, task: Task): boolean {
+function isOver(view: View, task: Task, settings: Settings): boolean {
   if (task.desired === 'running') return false;
   if (task.nodeId === undefined) return true;
   const node = view.get('node', task.nodeId);
   if (!node) return true;
   if (task.desired !== 'remove') return false;
   // A host that is down cannot confirm; when it comes back, its complete set no longer has the task.
-  return isTerminal(task.status.state) || node.state === 'down';
+  if (isTerminal(task.status.state)) return true;
+  return node.state === 'down' && !mayRunUnseen(view, task, settings);
+}
+
+/** What of a node decides about its tasks here. */
+function facing({ state, unheardMs }: Node): string {
+  return `${state} ${unheardMs ?? 0}`;
 }
 
 function unneeded(

@@ -1,3 +1,4 @@
+import { defaultFenceMs } from '@gantry/model/fence';
 import type { Change, View, Write } from '../store/store.ts';
 
 /** What a decision may know besides the view. */
@@ -13,6 +14,8 @@ export interface Env {
 export interface Settings {
   /** Silence after which a node is down, ms. */
   readonly silenceMs: number;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
   /** Pool that node subnets (a /24 each) are cut from, e.g. `10.210.0.0/16`. */
   readonly nodePool: string;
   /** Pool of virtual addresses, e.g. `10.211.0.0/16`. */
@@ -25,6 +28,7 @@ export interface Settings {
 
 export const defaultSettings: Settings = {
   silenceMs: 5_000,
+  fenceMs: defaultFenceMs,
   nodePool: '10.210.0.0/16',
   vipPool: '10.211.0.0/16',
   portRange: { first: 30_000, last: 32_767 },

@@ -47,9 +47,10 @@ function* concernedBy({ id, before, after }: Change & { kind: 'node' }, view: Vi
   for (const { id: job, spec } of view.all('service')) if (spec.job && spec.mode.kind === 'global') yield job;
 }
 
-function facing({ state, availability, subnet, name, labels, description }: Node): string {
+function facing({ state, availability, unheardMs, subnet, name, labels, description }: Node): string {
   const { os, arch } = description;
-  return JSON.stringify([state, availability, subnet, name, os, arch, Object.entries(labels).sort()]);
+  const words = [state, availability, unheardMs, subnet, name, os, arch];
+  return JSON.stringify([...words, Object.entries(labels).sort()]);
 }
 
 /** Jobs that take turns with the one that changed. */
@@ -67,7 +68,7 @@ function work(view: View, service: Service, job: JobSpec, env: Env): Decision {
   // A run must stand in the store as waiting before it begins: only then do others of its group see it.
   const known = before !== undefined && service.job?.runs.some(({ number }) => number === before.number);
   const begun = before?.state === 'waiting' && known ? begin(view, service, job, before, now) : before;
-  const step = begun?.state === 'running' ? stepOfRun(view, service, job, begun, now) : undefined;
+  const step = begun?.state === 'running' ? stepOfRun(view, service, job, begun, env) : undefined;
   const run = step?.run ?? begun;
   const status = run ? withRun(due.status, run) : due.status;
   const writes = [...owner(service, status), ...taskWrites(view, service, status, step, env)];

@@ -2,8 +2,11 @@ import { failuresOf, type JobFailures, type JobRun, type JobSpec } from '@gantry
 import type { Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { View } from '../../store/store.ts';
+import type { Env } from '../reconciler.ts';
 import { isLive, isLost, isStopping, newestEnded, placesOf, type Place } from '../services/places.ts';
 import { endedRun } from './due.ts';
+
+type When = Pick<Env, 'now' | 'settings'>;
 
 /** What becomes of a run that goes on. */
 export interface RunStep {
@@ -14,7 +17,13 @@ export interface RunStep {
 }
 
 /** Counts what ended, ends the run if it is over, else says which places get a task now. */
-export function stepOfRun(view: View, service: Service, job: JobSpec, before: JobRun, now: number): RunStep {
+export function stepOfRun(
+  view: View,
+  service: Service,
+  job: JobSpec,
+  before: JobRun,
+  { now, settings }: When,
+): RunStep {
   // A run stays with the revision it began with.
   const { update: _update, ...plain } = service;
   const places = placesOf(view, { ...plain, revisionId: before.revisionId }).wanted.map((place) => ({
@@ -24,7 +33,7 @@ export function stepOfRun(view: View, service: Service, job: JobSpec, before: Jo
   const run = counted(before, places, now);
   const over = overOf(view, service, job, run, places, now);
   if (over) return { run: over, create: [], stop: [] };
-  const states = places.map((place) => stateOf(view, service, run, place, now));
+  const states = places.map((place) => stateOf(view, service, run, place, { now, settings }));
   const live = states.filter(({ state }) => state === 'busy').length;
   const room = job.parallelism === 0 ? places.length : job.parallelism - live;
   const ready = states.filter(({ state }) => state === 'open').slice(0, Math.max(0, room));
@@ -86,10 +95,16 @@ interface PlaceState {
   readonly at?: number;
 }
 
-function stateOf(view: View, { spec }: Service, run: JobRun, place: Place, now: number): PlaceState {
+function stateOf(
+  view: View,
+  { spec }: Service,
+  run: JobRun,
+  place: Place,
+  { now, settings }: When,
+): PlaceState {
   const { tasks } = place;
   if (tasks.some(isDone)) return { place, state: 'done' };
-  if (tasks.some((task) => (isLive(task) && !mustGo(view, task)) || isStopping(view, task)))
+  if (tasks.some((task) => (isLive(task) && !mustGo(view, task)) || isStopping(view, task, settings)))
     return { place, state: 'busy' };
   if (tasks.some((task) => mustGo(view, task) && !isLost(view, task))) return { place, state: 'busy' };
   if (!place.fillable) return { place, state: 'closed' };

@@ -1,9 +1,11 @@
 import { meets, parseConstraint } from '@gantry/model/constraint';
+import { isFenced, surelyStoppedAfterMs } from '@gantry/model/fence';
 import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
 import type { View } from '../../store/store.ts';
+import type { Settings } from '../reconciler.ts';
 
 /** A place that a task fills: a slot of a replicated service, a node of a global one. */
 export interface Place {
@@ -80,10 +82,24 @@ export function isLost(view: View, task: Task): boolean {
   return !node || node.state === 'down';
 }
 
-/** Told to stop, and its host can still say that it has. */
-export function isStopping(view: View, task: Task): boolean {
-  if (task.desired === 'running' || isTerminal(task.status.state) || task.nodeId === undefined) return false;
-  return !isLost(view, task);
+/** Told to stop, and its host can still say that it has, or may run it unseen: its place is not free yet. */
+export function isStopping(view: View, task: Task, settings: Pick<Settings, 'fenceMs'>): boolean {
+  if (isTerminal(task.status.state) || task.nodeId === undefined) return false;
+  if (mayRunUnseen(view, task, settings)) return true;
+  return task.desired !== 'running' && !isLost(view, task);
+}
+
+/**
+ * True for a task that must never run twice while its host cannot be heard and may still run it. It may not once the host has
+ * been unheard for longer than it lets the task live; but it must have been told to stop before, so that a host that comes
+ * back hears nothing else.
+ */
+export function mayRunUnseen(view: View, task: Task, { fenceMs }: Pick<Settings, 'fenceMs'>): boolean {
+  if (!isLost(view, task)) return false;
+  const [node, revision] = [view.get('node', task.nodeId ?? ''), view.get('revision', task.revisionId)];
+  if (!node || !revision || !isFenced(revision)) return false;
+  const { stopGraceMs } = revision.container;
+  return task.desired === 'running' || (node.unheardMs ?? 0) < surelyStoppedAfterMs(fenceMs, stopGraceMs);
 }
 
 /** Ended by themselves, and not answered by a new task yet. */

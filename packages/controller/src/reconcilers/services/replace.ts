@@ -91,7 +91,7 @@ function rolledTo(
   const moved = serving.every(({ revisionId }) => revisionId === keep.revisionId);
   const isWatched = now >= watched || keep.revisionId !== target;
   const done = serving.length === 0 || (keep.status.ready && (isWatched || moved));
-  const current = phaseOf(view, place, keep);
+  const current = phaseOf(view, rollout, place, keep);
   const [inTheWay] = current === 'waiting' ? serving : [];
   const marks = active && keep.revisionId === target && keep.status.ready !== (keep.readySince !== undefined);
   const began = marks && keep.status.ready ? now + rollout.policy.monitorMs : watched;
@@ -114,10 +114,10 @@ function arrivalOf(current: PlaceStep['current'], watched: boolean): PlaceStep['
 }
 
 /** A task that no host took waits, unless a stopping one is just about to make room. */
-function phaseOf(view: View, place: Place, task: Task): PlaceStep['current'] {
+function phaseOf(view: View, { settings }: Rollout, place: Place, task: Task): PlaceStep['current'] {
   if (task.status.ready) return 'ready';
   const refused = task.nodeId === undefined && task.status.state === 'pending';
-  return refused && !place.tasks.some((other) => isStopping(view, other)) ? 'waiting' : 'coming';
+  return refused && !place.tasks.some((other) => isStopping(view, other, settings)) ? 'waiting' : 'coming';
 }
 
 /** Only old tasks are there. One that is not ready protects nothing; a ready one waits for its turn. */
@@ -133,7 +133,7 @@ function makingWay(
   const candidate = old.find((task) => task.status.ready);
   if (!candidate || !place.fillable) return step;
   // Two in a place for a while, never more: one that an earlier change let go must be gone.
-  if (useless.length > 0 || place.tasks.some((task) => isStopping(view, task)))
+  if (useless.length > 0 || place.tasks.some((task) => isStopping(view, task, rollout.settings)))
     return { ...step, rolling: true };
   // A new task of this place has failed: the old one stays, and the place is tried again after the back-off.
   const ended = newestEnded(place.tasks);
@@ -146,7 +146,7 @@ function makingWay(
 /** Nothing live is there: fill it, unless something still has to end or the restart policy says wait. */
 function empty(view: View, rollout: Rollout, place: Place, idle: PlaceStep): PlaceStep {
   if (!place.fillable) return { ...idle, arrived: 'yes' };
-  if (place.tasks.some((task) => isStopping(view, task))) return { ...idle, rolling: true };
+  if (place.tasks.some((task) => isStopping(view, task, rollout.settings))) return { ...idle, rolling: true };
   const ended = newestEnded(place.tasks);
   const restart = ended && restartOf(rollout.service, place.key, ended, idle.wanted, rollout.now);
   if (!restart) return { ...idle, create: idle.wanted };

@@ -1,3 +1,4 @@
+import { isFenced } from '@gantry/model/fence';
 import type { RevisionId } from '@gantry/model/ids';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
@@ -10,6 +11,7 @@ import {
   type UpdateStatus,
 } from '@gantry/model/update';
 import type { View } from '../../store/store.ts';
+import type { Env, Settings } from '../reconciler.ts';
 
 /** Where a service is going, as one decision sees it. */
 export interface Rollout {
@@ -29,13 +31,14 @@ export interface Rollout {
   readonly cautious: boolean;
   readonly stopFirst: boolean;
   readonly now: number;
+  readonly settings: Pick<Settings, 'fenceMs'>;
 }
 
 export function rolloutOf(
   view: View,
   service: Service,
   update: UpdateStatus | undefined,
-  now: number,
+  { now, settings }: Pick<Env, 'now' | 'settings'>,
 ): Rollout {
   const current: Service = update ? { ...service, update } : service;
   const target = targetRevision(current);
@@ -51,10 +54,13 @@ export function rolloutOf(
     held: update?.state === 'paused' || service.hold?.paused === true,
     proven: true,
     cautious: false,
-    stopFirst: [service.spec, view.get('revision', target)].some(
-      (version) => version && mustStopFirst(version, policy.order),
-    ),
+    stopFirst:
+      isFenced(view.get('revision', target) ?? {}) ||
+      [service.spec, view.get('revision', target)].some(
+        (version) => version && mustStopFirst(version, policy.order),
+      ),
     now,
+    settings,
   };
   const proven = !active || update.back || isProven(view, rollout);
   return { ...rollout, proven, cautious: !proven && isServing(view, rollout) };

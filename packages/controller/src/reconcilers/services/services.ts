@@ -12,6 +12,7 @@ import { isLost, placesOf, unanswered, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
 import { rolloutOf } from './rollout.ts';
 import { inTurn, turnAt } from './turns.ts';
+import { unseenReason } from './unseen.ts';
 
 /**
  * Keeps every service at what its spec says: makes tasks, replaces those that end or are lost, rolls over to a new
@@ -53,9 +54,18 @@ function* concernedBy({ id, before, after }: Change & { kind: 'node' }, view: Vi
 }
 
 /** All that a decision about a service looks at of a node. */
-function facing({ state, availability, silentSince, subnet, name, labels, description }: Node): string {
+function facing({
+  state,
+  availability,
+  silentSince,
+  unheardMs,
+  subnet,
+  name,
+  labels,
+  description,
+}: Node): string {
   const { os, arch, cpuMillis, memoryBytes } = description;
-  const words = [state, availability, silentSince !== undefined, subnet, name, os, arch];
+  const words = [state, availability, silentSince !== undefined, unheardMs, subnet, name, os, arch];
   return JSON.stringify([...words, cpuMillis, memoryBytes, Object.entries(labels).sort()]);
 }
 
@@ -78,7 +88,7 @@ function keep(view: View, service: Service, env: Env): Decision {
   const begins = begun(view, service, now);
   const first = placesOf(view, withUpdate(service, begins));
   const update = judged(view, service, begins, first.wanted, now);
-  const rollout = rolloutOf(view, service, update, now);
+  const rollout = rolloutOf(view, service, update, env);
   // Going back may be to a revision that belongs on other hosts.
   const { wanted, extra } = update?.back === begins?.back ? first : placesOf(view, rollout.service);
   const waiting = mayWait(update, service) ? waitingOf(view, service) : undefined;
@@ -97,7 +107,13 @@ function keep(view: View, service: Service, env: Env): Decision {
     return step ? writesOf(service, place, step, env) : [];
   });
   const done = finished(view, service, update, steps, now);
-  const owner = withProgress(view, withWaiting(service, waiting?.reason), service, done, restarts);
+  const owner = withProgress(
+    view,
+    withWaiting(service, waiting?.reason ?? unseenReason(view, wanted, env.settings)),
+    service,
+    done,
+    restarts,
+  );
   const writes = [...(owner ? [owner] : []), ...stopAll(extra), ...made];
   const wakeAt = earliest([
     wakeOf(steps, now),
