@@ -97,9 +97,10 @@ test('a service that uses many keys finds them all inside, and its volume in its
 
 test('another limit reaches the task that runs, which is not replaced', async () => {
   const [before] = await cluster.untilRunning('many', 1);
-  const lines = many(script.replace('written', 'written again')).map((line) => line.replace('32m', '48m'));
+  const more = ['    x-gantry: { bandwidth: { egress: 90mbit } }'];
+  const lines = many(script.replace('written', 'written again'), more).map((line) => line.replace('32m', '48m'));
   await cluster.ok('apply', '-f', await apply(...lines));
-  const { cgroupParent } = cluster.local.host('n1');
+  const { cgroupParent, netns } = cluster.local.host('n1');
   const file = `/sys/fs/cgroup/memory/${cgroupParent}/${before?.id ?? ''}/memory.limit_in_bytes`;
   await waitFor(
     'the new limit',
@@ -107,6 +108,8 @@ test('another limit reaches the task that runs, which is not replaced', async ()
     10_000,
     100,
   );
+  const queues = (): string => execFileSync('tc', ['-n', netns, 'qdisc', 'show'], { encoding: 'utf8' });
+  await waitFor('the limit of its link', () => Promise.resolve(/tbf .* dev gi\w+ root .* rate 90Mbit/.test(queues()) || undefined), 10_000, 100);
   expect((await cluster.running('many'))[0]?.id).toBe(before?.id);
 }); // prettier-ignore
 

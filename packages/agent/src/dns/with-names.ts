@@ -24,6 +24,7 @@ export async function withNames(network: Network, directory: Directory): Promise
       directory.detached(containerId);
       await network.detach(containerId);
     },
+    limit: (containerId, bandwidth) => network.limit(containerId, bandwidth),
     attached: () => network.attached(),
     teardown: () => network.teardown(),
     close: () => network.close(),

@@ -1,4 +1,5 @@
 import { GantryError } from '@gantry/kit/errors';
+import type { Bandwidth } from '@gantry/model/limits';
 import { sharedNetworks, reachesOutside } from '@gantry/model/network';
 import type { PortSpec } from '@gantry/model/service';
 import type { Attachment, Network, NetworkState, TaskNetworking } from './network.ts';
@@ -13,6 +14,7 @@ export class FakeNetwork implements Network {
   readonly #book: AddressBook;
   readonly #now: () => number;
   state: NetworkState | undefined;
+  readonly limits = new Map<string, Bandwidth>();
 
   /** `book`: what another life of this host left. */
   constructor(now: () => number = () => 0, book = new AddressBook()) {
@@ -29,7 +31,14 @@ export class FakeNetwork implements Network {
     return new Promise((resolve) => resolve(attachmentOf(this.#lease(containerId, hostPorts))));
   }
 
+  limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void> {
+    if (bandwidth) this.limits.set(containerId, bandwidth);
+    else this.limits.delete(containerId);
+    return Promise.resolve();
+  }
+
   detach(containerId: string): Promise<void> {
+    this.limits.delete(containerId);
     this.#book.release(containerId, this.#now());
     return Promise.resolve();
   }

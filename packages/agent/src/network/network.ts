@@ -1,4 +1,5 @@
 import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import type { Bandwidth } from '@gantry/model/limits';
 import type { ServiceNetworking } from '@gantry/model/network';
 import type { PortSpec } from '@gantry/model/service';
 
@@ -45,6 +46,8 @@ export interface Network {
    * Throws `exhausted` when the pool is empty, `port_taken` for a host port in use.
    */
   attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment>;
+  /** Limits what an attached container sends and receives; undefined: not at all. Throws in words if this host cannot. */
+  limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void>;
   /** Removes every trace of the container; idempotent. */
   detach(containerId: string): Promise<void>;
   attached(): Promise<readonly Attachment[]>;

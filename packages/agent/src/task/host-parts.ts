@@ -1,4 +1,4 @@
-import { GantryError } from '@gantry/kit/errors';
+import { asGantryError, GantryError } from '@gantry/kit/errors';
 import { allSettled } from '@gantry/kit/settled';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import type { ResolvedImage } from '@gantry/model/service';
@@ -29,6 +29,8 @@ export interface Prepared {
   readonly image: ImageConfig;
   readonly attachment: Attachment;
   readonly rootfs: string;
+  /** What of its limits this host cannot give, in words. */
+  readonly without: readonly string[];
 }
 
 /** Throws `not_allowed` for what this host does not let containers have. */
@@ -66,7 +68,17 @@ export async function prepare(
     phases.time('mount', () => deps.images.mount(task.taskId, task.image)),
     phases.time('network', () => deps.network.attach(task.taskId, task.hostPorts)),
   ]);
-  return { image, attachment, rootfs: rootfs.path };
+  return { image, attachment, rootfs: rootfs.path, without: await limitNetwork(deps, task) };
+}
+
+/** Limits the task's bandwidth if it asks for that; answers why it cannot be. It runs all the same, and says so. */
+export async function limitNetwork({ network }: HostParts, task: TaskAssignment): Promise<readonly string[]> {
+  const bandwidth = task.container.tuning?.bandwidth;
+  if (!bandwidth) return [];
+  return network.limit(task.taskId, bandwidth).then(
+    () => [],
+    (error: unknown) => [asGantryError(error).message],
+  );
 }
 
 /** The container's plan, with its files, its user and its volumes made ready. */

@@ -15,6 +15,7 @@ import { endOf } from './end-reason.ts';
 import {
   checkPolicy,
   getImage,
+  limitNetwork,
   makePlan,
   prepare as prepareHost,
   takeDown,
@@ -136,7 +137,8 @@ async function run(
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
   if (life.container?.state !== 'stopped') life.container = { state: 'running', process };
-  await becomeRunning(life, address, process.pid, deps.runtime.shortcomings(plan));
+  const without = [...prepared.without, ...deps.runtime.shortcomings(plan)];
+  await becomeRunning(life, address, process.pid, without);
   deps.failpoint('running');
 }
 
@@ -166,11 +168,12 @@ function startFacts({ bootId }: StepDeps, { record, prepared }: TaskLife): Start
   };
 }
 
-async function adopt({ network }: StepDeps, life: TaskLife): Promise<void> {
+async function adopt(deps: StepDeps, life: TaskLife): Promise<void> {
   if (life.container?.state !== 'running') return;
-  const { taskId, hostPorts } = life.record.assignment;
-  const { address } = await network.attach(taskId, hostPorts);
-  await becomeRunning(life, address, life.container.process.pid);
+  const { assignment } = life.record;
+  const { address } = await deps.network.attach(assignment.taskId, assignment.hostPorts);
+  const without = await limitNetwork(deps, assignment);
+  await becomeRunning(life, address, life.container.process.pid, without);
 }
 
 function becomeRunning(
@@ -190,6 +193,7 @@ async function update(deps: StepDeps, life: TaskLife): Promise<void> {
   const assignment = life.newLimits;
   if (!assignment) return;
   await deps.runtime.update(assignment.taskId, planLimits(assignment.container));
+  await deps.network.limit(assignment.taskId, assignment.container.tuning?.bandwidth);
   if (life.newLimits === assignment) life.newLimits = undefined;
   await life.become({ ...life.record.status, reason: 'running' }, { assignment });
 }

@@ -230,6 +230,7 @@ function bound(network: Network): Network {
   return {
     configure: (state) => network.configure(state),
     attach: (id, ports) => network.attach(id, ports),
+    limit: (id, bandwidth) => network.limit(id, bandwidth),
     detach: (id) => network.detach(id),
     attached: () => network.attached(),
     teardown: () => network.teardown(),

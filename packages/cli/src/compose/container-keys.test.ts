@@ -77,6 +77,7 @@ test('limits become its tuning', () => {
       '  weight_device: [{ path: /dev/sda, weight: 400 }]',
       '  device_read_bps: [{ path: /dev/sda, rate: 12mb }]',
       '  device_write_iops: [{ path: /dev/sda, rate: 30 }]',
+      'x-gantry: { bandwidth: { egress: 10mbit, ingress: 1.5gbit/s } }',
     ]).tuning,
   ).toEqual({
     cpuShares: 512,
@@ -92,8 +93,13 @@ test('limits become its tuning', () => {
       readBps: [{ path: '/dev/sda', rate: 12 << 20 }],
       writeIops: [{ path: '/dev/sda', rate: 30 }],
     },
+    bandwidth: { egressBits: 10_000_000, ingressBits: 1_500_000_000 },
   });
 });
+
+test('one bandwidth is for both ways', () => {
+  expect(container(['x-gantry: { bandwidth: 500kbit }']).tuning).toEqual({ bandwidth: { egressBits: 500_000, ingressBits: 500_000 } });
+}); // prettier-ignore
 
 test('names become its naming', () => {
   const naming = {
@@ -177,7 +183,9 @@ test.each<[lines: readonly string[], problem: string, more?: readonly string[]]>
   [['extra_hosts: ["db"]'], '4:19 "db" is not understood'],
   [['dns: resolver'], '4:10 "resolver" is not an address'],
   [['tmpfs: "/run:size=big"'], '4:12 size "big" of tmpfs /run is not understood'],
-  [['x-gantry: { bandwidth: { egress: 1mbit } }'], '4:17 bandwidth is not supported yet'],
+  [['x-gantry: { bandwidth: { egress: 10MB } }'], '4:38 egress "10MB" is not understood'],
+  [['x-gantry: { bandwidth: 5kbit }'], '4:28 bandwidth must be from 8kbit to 1000gbit a second'],
+  [['x-gantry: { bandwidth: { up: 1mbit } }'], '4:30 unknown key "up"'],
   [['x-gantry: { profile: open }'], '4:26 profile "open" is not known'],
   [['privileged: true', 'x-gantry: { profile: restricted }'], '5:26 the service is privileged, and its profile is restricted'],
   [['security_opt: ["seccomp:unconfined"]', 'x-gantry: { profile: restricted }'], '4:5 the profile restricted does not allow every system call; use the profile baseline'],

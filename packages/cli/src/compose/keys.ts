@@ -162,8 +162,7 @@ const tables = {
   ]),
   'x-gantry': new Map<string, KeyPolicy>([
     ...all('affinity', 'drain', 'healthcheck', 'profile', 'update', 'rollback', 'availability', 'job'),
-    ...all('placement'),
-    ['bandwidth', later],
+    ...all('placement', 'bandwidth'),
   ]),
   healthcheck: new Map(
     all('test', 'interval', 'timeout', 'retries', 'start_period', 'start_interval', 'disable'),
@@ -178,6 +177,7 @@ const tables = {
     ['labels', noticed('lines are named by service and slot')],
     ['env', noticed('lines are named by service and slot')],
   ]),
+  'x-gantry.bandwidth': new Map(all('egress', 'ingress')),
   'x-gantry.placement': new Map<string, KeyPolicy>([
     ...all('near', 'apart', 'prefer', 'priority'),
     ['preempt', later],

@@ -1,9 +1,9 @@
 import type { Node } from 'yaml';
-import type { BlockIo, DeviceRate, Tuning, Ulimit } from '@gantry/model/limits';
+import type { Bandwidth, BlockIo, DeviceRate, Tuning, Ulimit } from '@gantry/model/limits';
 import { checkKeys } from './check-keys.ts';
 import type { ComposeDocument } from './document.ts';
 import { defined, some, someOf } from './units.ts';
-import { integer, size, whole } from './values.ts';
+import { bitRate, integer, size, whole } from './values.ts';
 
 /** Limits beyond processors, memory and processes; undefined for the default. */
 export function readTuning(doc: ComposeDocument, node: Node | undefined): Tuning | undefined {
@@ -17,6 +17,7 @@ export function readTuning(doc: ComposeDocument, node: Node | undefined): Tuning
     shmBytes: size(doc, get('shm_size'), 'shm_size'),
     ulimits: someOf(readUlimits(doc, get('ulimits'))),
     blkio: readBlkio(doc, get('blkio_config')),
+    bandwidth: readBandwidth(doc, doc.get(node, 'x-gantry', 'bandwidth')),
   });
   return someOf(tuning);
 }
@@ -42,6 +43,17 @@ function readUlimits(doc: ComposeDocument, node: Node | undefined): Record<strin
       return [];
     }),
   );
+}
+
+/** `10mbit` for both ways, or `{egress: 10mbit, ingress: 1gbit}`: what it sends, what it receives. */
+function readBandwidth(doc: ComposeDocument, node: Node | undefined): Bandwidth | undefined {
+  if (!doc.isMap(node)) {
+    const both = bitRate(doc, node, 'bandwidth');
+    return both === undefined ? undefined : { egressBits: both, ingressBits: both };
+  }
+  checkKeys(doc, node, 'x-gantry.bandwidth', 'bandwidth');
+  const [egressBits, ingressBits] = ['egress', 'ingress'].map((key) => bitRate(doc, doc.get(node, key), key));
+  return someOf(defined({ egressBits, ingressBits }));
 }
 
 function readBlkio(doc: ComposeDocument, node: Node | undefined): BlockIo | undefined {

@@ -24,6 +24,14 @@ export function parseSize(text: string): number | undefined {
   return Math.round(Number(match[1]) * 1_024 ** power);
 }
 
+/** Bits a second, 1000-based, always with their unit: `10mbit`, `1.5gbit/s`; undefined if malformed. */
+export function parseBitRate(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)bits?(?:\/s)?$/i.exec(text.trim());
+  if (!match) return undefined;
+  const power = ['', 'k', 'm', 'g'].indexOf((match[2] ?? '').toLowerCase());
+  return Math.round(Number(match[1]) * 1_000 ** power);
+}
+
 /** Cores: `0.5` is 500. In millicores; undefined if malformed. */
 export function parseCores(text: string): number | undefined {
   const cores = Number(text);

@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
 import type { ComposeDocument } from './document.ts';
-import { parseCores, parseDuration, parseSize } from './units.ts';
+import { parseBitRate, parseCores, parseDuration, parseSize } from './units.ts';
 
 /** Readers of single values: each answers undefined when absent, and leaves a problem when malformed. */
 export function duration(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
@@ -9,6 +9,11 @@ export function duration(doc: ComposeDocument, node: Node | undefined, what: str
 
 export function size(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
   return parsed(doc, node, what, parseSize, 'write a size, e.g. 256M or 1G');
+}
+
+/** Bits a second. */
+export function bitRate(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
+  return parsed(doc, node, what, parseBitRate, 'write bits a second, e.g. 10mbit or 1gbit');
 }
 
 export function cores(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {

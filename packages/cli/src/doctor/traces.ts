@@ -147,9 +147,9 @@ async function networks(exec: Exec): Promise<Trace[]> {
 async function networkTraces(exec: Exec, inside: readonly string[], where: string): Promise<Trace[]> {
   const traces: Trace[] = [];
   const links = (await exec([...inside, 'ip', '-o', 'link', 'show'])).stdout;
-  for (const match of links.matchAll(new RegExp(`^\\d+: gv(${taskId})@?`, 'gm'))) {
-    if (match[1] !== undefined)
-      traces.push({ kind: 'link', taskId: match[1], what: `gv${match[1]} in ${where}` });
+  for (const match of links.matchAll(new RegExp(`^\\d+: (g[vi])(${taskId})[@:]`, 'gm'))) {
+    const [, prefix = '', id = ''] = match;
+    traces.push({ kind: 'link', taskId: id, what: `${prefix}${id} in ${where}` });
   }
   if (/^\d+: gx[:@]/m.test(links)) traces.push({ kind: 'link', what: `gx in ${where}` });
   const routes = (await exec([...inside, 'ip', '-o', 'route', 'show', 'table', 'all'])).stdout;

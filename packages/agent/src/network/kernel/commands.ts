@@ -23,6 +23,12 @@ export async function bridgeBatch(exec: Exec, lines: readonly string[], force = 
   await run(exec, ['bridge', ...(force ? ['-force'] : []), '-batch', '-'], lines, force);
 }
 
+/** Runs many `tc` commands in one process. */
+export async function tcBatch(exec: Exec, lines: readonly string[], force = false): Promise<void> {
+  if (lines.length === 0) return;
+  await run(exec, ['tc', ...(force ? ['-force'] : []), '-batch', '-'], lines, force);
+}
+
 /** One nft transaction: all of it or nothing. */
 export async function nft(exec: Exec, text: string): Promise<void> {
   const result = await exec(['nft', '-f', '-'], { input: text });

@@ -3,6 +3,7 @@ import type { Logger } from '@gantry/kit/log';
 import { namesOf } from '../plan/address-plan.ts';
 import type { Lease } from '../plan/address-book.ts';
 import { attachCommands, insideCommands, linkCommands } from '../plan/links.ts';
+import { BandwidthLimits } from './bandwidth.ts';
 import { ipBatch } from './commands.ts';
 import { deviceSettings } from './host-links.ts';
 import type { Settings } from './settings.ts';
@@ -12,11 +13,13 @@ export class ContainerLinks {
   readonly #exec: Exec;
   readonly #settings: Settings;
   readonly #log: Logger;
+  readonly bandwidth: BandwidthLimits;
 
   constructor(exec: Exec, settings: Settings, log: Logger) {
     this.#exec = exec;
     this.#settings = settings;
     this.#log = log;
+    this.bandwidth = new BandwidthLimits(exec);
   }
 
   /** Namespace, link, address and routes; what an agent that died left half made is made anew. */
@@ -38,11 +41,14 @@ export class ContainerLinks {
     await ipBatch(this.#exec, [`link del ${link}`], { force: true });
     await ipBatch(this.#exec, linkCommands(lease.containerId, lease.address, mtu));
     await this.#inside(lease);
+    await this.bandwidth.again(lease.containerId);
   }
 
   async unplug(containerId: string): Promise<void> {
-    const { netns, link } = namesOf(containerId);
-    await ipBatch(this.#exec, [`link del ${link}`, `netns del ${netns}`], { force: true });
+    const { netns, link, shaper } = namesOf(containerId);
+    const gone = [`link del ${link}`, `netns del ${netns}`, `link del ${shaper}`];
+    this.bandwidth.forget(containerId);
+    await ipBatch(this.#exec, gone, { force: true });
   }
 
   /** True if the way to the container and the way out of it stand. */

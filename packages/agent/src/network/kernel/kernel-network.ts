@@ -5,6 +5,7 @@ import type { Exec } from '@gantry/kit/exec';
 import type { Follow } from '@gantry/kit/follow';
 import type { Logger } from '@gantry/kit/log';
 import { Paced } from '@gantry/kit/paced';
+import type { Bandwidth } from '@gantry/model/limits';
 import type { PortSpec } from '@gantry/model/service';
 import { Leases } from '../leases.ts';
 import type { Attachment, Network, NetworkState } from '../network.ts';
@@ -62,7 +63,7 @@ class KernelNetwork implements Network {
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
     this.#updates = new Paced(deps.clock, burstMs, () => this.#inTurn(() => this.#update()));
     this.#watch = new Watch(deps, {
-      isOurs: (link) => /^g[vxw]/.test(link) && (!link.startsWith('gv') || this.#plugged.has(link.slice(2))),
+      isOurs: (link) => /^g[vxwi]/.test(link) && (!/^g[vi]/.test(link) || this.#plugged.has(link.slice(2))),
       stands: () => this.#host?.stands() ?? Promise.resolve(true),
       look: () => this.#inTurn(() => this.#verify()),
     });
@@ -87,6 +88,10 @@ class KernelNetwork implements Network {
     this.#plugged.add(containerId);
     await this.#updates.run();
     return attachmentOf(lease);
+  }
+
+  limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void> {
+    return this.#inTurn(() => this.#containers.bandwidth.set(containerId, bandwidth));
   }
 
   async detach(containerId: string): Promise<void> {
@@ -140,6 +145,10 @@ class KernelNetwork implements Network {
       if (!this.#plugged.has(lease.containerId) || host.linksUp.has(link)) continue;
       await this.#replug(lease, host.mtu);
       missing.push(link);
+    }
+    for (const id of this.#containers.bandwidth.broken(host.linksUp)) {
+      await this.#containers.bandwidth.again(id);
+      missing.push(namesOf(id).shaper);
     }
     if (missing.length > 0) this.#deps.log.warn('others removed parts of the network: repaired', { missing });
     await this.#firewalls.open();

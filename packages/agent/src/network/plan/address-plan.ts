@@ -45,7 +45,15 @@ export function containerAddresses(subnet: string): readonly string[] {
   return Array.from({ length: size - 4 }, (_, index) => toAddress(first + 2 + index));
 }
 
-/** Names of a container's namespace and of the host's end of its link. */
-export function namesOf(containerId: string): { readonly netns: string; readonly link: string } {
-  return { netns: `gt-${containerId}`, link: `gv${containerId}` };
+/** What of the host's network is one container's, by name. */
+export interface ContainerNames {
+  readonly netns: string;
+  /** The host's end of its link. */
+  readonly link: string;
+  /** What it sends waits at this device, if that is limited. */
+  readonly shaper: string;
+}
+
+export function namesOf(containerId: string): ContainerNames {
+  return { netns: `gt-${containerId}`, link: `gv${containerId}`, shaper: `gi${containerId}` };
 }

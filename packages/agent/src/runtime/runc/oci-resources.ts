@@ -38,7 +38,6 @@ export function missingLimits({ tuning = {} }: LimitsInput, host: CgroupAbilitie
   const { blkio = {}, memorySwapBytes, swappiness, oomKillDisable } = tuning;
   const weights = blkio.weight !== undefined || blkio.weightDevices !== undefined;
   return [
-    ...(tuning.bandwidth ? ['no limit of bandwidth yet'] : []),
     ...(weights && host.blkioWeight === false ? ['no block I/O weights on this host'] : []),
     ...(memorySwapBytes !== undefined && !host.swapLimit ? ['no limit of swap on this host'] : []),
     ...(swappiness !== undefined && host.cgroupVersion === 2 ? ['no mem_swappiness with cgroup v2'] : []),
