@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlanResponse } from '@gantry/proto/gen/gantry/v1/plan';
 import { root } from '../support/imports.ts';
-import { TestCluster } from '../support/test-cluster.ts';
+import { gantryBin, TestCluster } from '../support/test-cluster.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
 
 let cluster: TestCluster;
@@ -119,5 +119,74 @@ describe('why and describe', () => {
     const node = await cluster.ok('describe', 'n1', '-o', 'json');
     expect(JSON.parse(node)).toMatchObject({ kind: 'node', node: { name: 'n1', state: 'ready' } });
     await cluster.ok('rm', 'odd');
+  });
+});
+
+describe('run', () => {
+  const run = (flags: readonly string[], script: string) =>
+    cluster.gantry('run', ...flags, '--entrypoint', '/bin/busybox', 'hello:1', '--', 'sh', '-c', script);
+
+  test('shows what the command writes, each line once on its own stream, and ends with its code', async () => {
+    const lines = 'for i in 1 2 3 4 5; do echo line $i $WORD; done; echo oops >&2; exit 9';
+    const { code, stdout, stderr } = await run(['-e', 'WORD=$x'], lines);
+    expect(stdout).toBe([1, 2, 3, 4, 5].map((i) => `line ${i} $x\n`).join(''));
+    expect(stderr).toBe('oops\n');
+    expect(code).toBe(9);
+    expect(await run([], 'true')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect((await cluster.services()).filter(({ stack }) => stack === 'run')).toEqual([]);
+  });
+
+  test('says what is wrong in words, and ends as docker run does', async () => {
+    const unknown = await cluster.gantry('run', 'no-such-image:1', '--', 'true');
+    expect(unknown).toMatchObject({ code: 125 });
+    expect(unknown.stderr).toContain('no-such-image:1');
+    const missing = await cluster.gantry('run', '--entrypoint', '/bin/nope', 'hello:1');
+    expect(missing).toMatchObject({ code: 127 });
+    const late = await run(['--constraint', 'node.hostname==moon', '--timeout', '2s'], 'true');
+    expect(late.code).toBe(124);
+    expect(late.stderr).toContain('it has not begun after 2 s: no host fits');
+    const long = await run(['--deadline', '1s'], 'exec sleep 60');
+    expect(long).toMatchObject({ code: 125 });
+    expect(long.stderr).toContain('not done after 1 s');
+  });
+
+  test('Ctrl-C stops the command, and nothing is left of it', async () => {
+    const argv = [
+      'run',
+      '--name',
+      'long',
+      '--entrypoint',
+      '/bin/busybox',
+      'hello:1',
+      '--',
+      'sh',
+      '-c',
+      'echo up; exec sleep 60',
+    ];
+    const env = { ...process.env, GANTRY_CONTROLLER: cluster.local.controllerAddress };
+    const stopped = await new Promise<{ code: unknown; stdout: string }>((resolve) => {
+      const child = spawn(process.execPath, [gantryBin, ...argv], {
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let stdout = '';
+      child.stdout.on('data', (data) => {
+        stdout += String(data);
+        child.kill('SIGINT');
+      });
+      child.on('close', (code) => resolve({ code, stdout }));
+    });
+    expect(stopped).toEqual({ code: 130, stdout: 'up\n' });
+    expect((await cluster.services()).filter(({ stack }) => stack === 'run')).toEqual([]);
+  });
+
+  test('--keep and --detach leave it to be looked at', async () => {
+    expect(await run(['--keep', '--name', 'kept'], 'echo kept; exit 3')).toMatchObject({ code: 3 });
+    expect(await cluster.ok('logs', 'run/kept')).toContain('kept');
+    expect(await run(['--name', 'kept'], 'true')).toMatchObject({ code: 125 });
+    const { stdout } = await run(['-d', '--name', 'later'], 'echo later');
+    expect(stdout).toBe('run/later\n');
+    await cluster.ok('wait', 'run/later');
+    await cluster.ok('rm', 'run');
   });
 });

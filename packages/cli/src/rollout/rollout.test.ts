@@ -139,3 +139,12 @@ test('reasons say what is missing, and the same words once for all the places th
     '  web.1, web.2, web.3 pending: no host fits',
   ]);
 });
+
+test('what is to go is waited for, however often it failed', () => {
+  const rollout = new Rollout([aGoal({ change: 'removed' })]);
+  const run = { number: 1, state: 'failed', reason: 'x', revision: 2, dueAt: 0, succeeded: 0, failed: 1 };
+  rollout.take(told([aService({ removing: true, job: { run, completions: 1 } })], failures(9)));
+  expect(rollout.verdict()).toBe('waiting');
+  rollout.take(told([], [], ['s1']));
+  expect(rollout.verdict()).toBe('done');
+});

@@ -119,7 +119,8 @@ export class Rollout {
 
   #isHopeless(goal: Goal): boolean {
     const service = this.#services.get(goal.serviceId);
-    if (!service || this.isDone(goal)) return false;
+    // What goes away may have failed as often as it liked.
+    if (!service || goal.change === 'removed' || this.isDone(goal)) return false;
     const verdict = verdictOf(service);
     return verdict === undefined ? this.#failures.areHopeless(goal, service) : verdict;
   }
