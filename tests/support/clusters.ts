@@ -3,9 +3,10 @@ import type { Dependency } from '@gantry/model/dependency';
 import type { JobRun, JobSpec, JobStatus } from '@gantry/model/job';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
-import type { Revision, Service } from '@gantry/model/service';
+import type { Revision, Service, ServiceSpec, SpecSettings } from '@gantry/model/service';
 import { isTerminal, taskStates, type Task } from '@gantry/model/task';
 import type { UpdatePolicy, UpdateStatus } from '@gantry/model/update';
+import type { NamedVolumeMount } from '@gantry/model/volume';
 import { aContainer, aNode, aRevision, aService, aSpec, aTask, noon } from './builders.ts';
 
 /** Random clusters: a few nodes, services and revisions with few ids, so that things meet. */
@@ -28,33 +29,67 @@ function nodeOf(id: string, index: number): fc.Arbitrary<Node> {
       hasSubnet: fc.boolean(),
       disk: fc.constantFrom('ssd', 'hdd'),
       cpuMillis: fc.constantFrom(1_000, 4_000),
+      data: fc.constantFrom(undefined, undefined, 'data', 'other'),
+      full: fc.constantFrom(false, false, false, true),
+      unheard: fc.constantFrom(undefined, 10_000, 100_000),
     })
-    .map(({ state, availability, silent, hasSubnet, disk, cpuMillis }) => {
+    .map(({ state, availability, silent, hasSubnet, disk, cpuMillis, data, full, unheard }) => {
       const { subnet: _subnet, ...node } = aNode({ id, name: id, state, availability, labels: { disk } });
       return {
         ...node,
         description: { ...node.description, cpuMillis },
         ...(silent !== undefined && { silentSince: silent }),
+        ...(data !== undefined && { volumes: { held: [{ name: data, createdAt: 0 }], leftOut: 0 } }),
+        ...(full && { pressure: '97 % of the disk is used' }),
+        ...(silent !== undefined && unheard !== undefined && { unheardMs: unheard }),
         ...(hasSubnet && { subnet: `10.210.${index + 1}.0/24` }),
       };
     });
 }
 
+const data: NamedVolumeMount = {
+  kind: 'volume',
+  source: 'data',
+  target: '/data',
+  readOnly: false,
+  noCopy: false,
+  external: false,
+};
+
 function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
   const one = (number: number): fc.Arbitrary<Revision> =>
     fc
-      .record({ cpuMillis: fc.constantFrom(0, 500, 3_000), ssd: fc.boolean(), port: fc.boolean() })
+      .record({
+        cpuMillis: fc.constantFrom(0, 500, 3_000),
+        ssd: fc.boolean(),
+        port: fc.boolean(),
+        data: fc.constantFrom(false, false, true),
+        one: fc.constantFrom(false, false, true),
+      })
       .map((pick) =>
         aRevision({
           id: `${serviceId}-r${number}`,
           serviceId,
           number,
-          container: aContainer(pick.cpuMillis > 0 ? { reservations: { cpuMillis: pick.cpuMillis } } : {}),
+          container: aContainer({
+            ...(pick.cpuMillis > 0 && { reservations: { cpuMillis: pick.cpuMillis } }),
+            ...(pick.data && { volumes: [data] }),
+          }),
+          ...(pick.one && { settings: { ...settingsOf(aSpec()), availability: 'prefer-one' } }),
           constraints: pick.ssd ? ['node.labels.disk==ssd'] : [],
           ports: pick.port ? [{ target: 80, published: 8080, protocol: 'tcp', mode: 'host' }] : [],
         }),
       );
   return fc.tuple(one(1), one(2));
+}
+
+function settingsOf({
+  container: _container,
+  ports: _ports,
+  constraints: _rules,
+  ...rest
+}: ServiceSpec): SpecSettings {
+  return rest;
 }
 
 const policy: fc.Arbitrary<UpdatePolicy> = fc.record({
@@ -237,7 +272,7 @@ function taskOf(id: string): fc.Arbitrary<Task> {
         desired,
         ...(readySince !== undefined && { readySince }),
         ...(run !== undefined && { run }),
-        ...(placed && { nodeId: node }),
+        ...(placed ? { nodeId: node } : ready ? { only: node } : {}),
         status: {
           state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,
           at: createdAt,

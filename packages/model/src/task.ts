@@ -57,6 +57,8 @@ export interface Task {
   readonly slot: number;
   readonly desired: TaskDesired;
   readonly nodeId?: NodeId;
+  /** The one node it may be placed on: that of its place in a global service, or that which holds its volumes. */
+  readonly only?: NodeId;
   readonly status: TaskStatus;
   /** When an update that watches this task saw it ready, by the controller's clock. Written by `reconcilers/services`. */
   readonly readySince?: number;
@@ -76,6 +78,11 @@ export function isTerminal(state: TaskState): boolean {
 export function mayBecome(from: TaskState, to: TaskState): boolean {
   if (isTerminal(from)) return from === to;
   return (order.get(to) ?? 0) >= (order.get(from) ?? 0);
+}
+
+/** The node it is on, or will be on if it is placed at all; undefined while it may go anywhere. */
+export function boundTo({ nodeId, only }: Pick<Task, 'nodeId' | 'only'>): NodeId | undefined {
+  return nodeId ?? only;
 }
 
 /** True while an agent may hold something for the task: a process, mounts, an address. */

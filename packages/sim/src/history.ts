@@ -13,11 +13,14 @@ export type Event =
       readonly hostPort: boolean;
       /** Never twice at once. */
       readonly one: boolean;
+      /** Keeps data in a named volume. */
+      readonly volume: boolean;
     }
   | { readonly do: 'scale'; readonly service: string; readonly replicas: number }
   | { readonly do: 'remove'; readonly service: string }
   | { readonly do: 'availability'; readonly host: number; readonly to: 'active' | 'pause' | 'drain' }
   | { readonly do: 'power off' | 'power on'; readonly host: number }
+  | { readonly do: 'disk fills' | 'disk is cleared'; readonly host: number }
   /** The agent dies at its n-th input or output from now, and comes back. */
   | { readonly do: 'crash agent'; readonly host: number; readonly after: number }
   | { readonly do: 'crash controller'; readonly controller: number; readonly after: number }
@@ -96,6 +99,8 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   ],
   [2, (random, hosts) => ({ do: 'power off', host: below(random, hosts) })],
   [2, (random, hosts) => ({ do: 'power on', host: below(random, hosts) })],
+  [1, (random, hosts) => ({ do: 'disk fills', host: below(random, hosts) })],
+  [1, (random, hosts) => ({ do: 'disk is cleared', host: below(random, hosts) })],
   [5, (random, hosts) => ({ do: 'crash agent', host: below(random, hosts), after: 1 + below(random, 60) })],
   [
     3,
@@ -170,6 +175,7 @@ function applied(random: Random): Event {
     version: below(random, 3),
     hostPort: random() < 0.15,
     one: random() < 0.25,
+    volume: random() < 0.2,
   };
 }
 

@@ -40,6 +40,8 @@ export class SimHost {
   /** The node's id, once an agent has lived here. */
   nodeId = '';
   powered = true;
+  /** Its disk takes nothing new. */
+  full = false;
   containers = new FakeHost();
   fence: FakeFence;
   readonly images = new FakeImages();
@@ -107,6 +109,7 @@ export class SimHost {
       name: this.name,
       description: this.#describe(),
       bootId: this.#describe().bootId,
+      pressure: () => (this.full ? '97 % of the disk is used' : undefined),
       policy: closedPolicy,
       probe: () => Promise.resolve({ ok: true, words: '' }),
       failpoint: () => void process.touch(),

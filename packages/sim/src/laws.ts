@@ -1,5 +1,5 @@
 import type { Change, View } from '@gantry/controller/store/store';
-import { holdsNode, isTerminal, type Task, type TaskState } from '@gantry/model/task';
+import { boundTo, holdsNode, isTerminal, type Task, type TaskState } from '@gantry/model/task';
 import { same } from '@gantry/model/spec-change';
 
 /** A broken promise of the product, in words. */
@@ -14,10 +14,7 @@ type Writer = 'services' | 'schedule' | 'agent' | 'node-health';
 export const transitions: Readonly<
   Record<Writer | 'reap', readonly (readonly [TaskState | null, TaskState | null])[]>
 > = {
-  services: [
-    [null, 'new'],
-    [null, 'assigned'],
-  ],
+  services: [[null, 'new']],
   schedule: [
     ['new', 'pending'],
     ['new', 'assigned'],
@@ -62,7 +59,7 @@ const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]
   },
   node: {
     api: ['availability', 'labels'],
-    dispatcher: ['description', 'name', 'silentSince', 'unheardMs'],
+    dispatcher: ['description', 'name', 'silentSince', 'unheardMs', 'pressure', 'volumes'],
     'node-health': ['state', 'stateReason'],
     allocate: ['subnet'],
   },
@@ -131,7 +128,7 @@ function checkBirth(task: Task, view: View, wasAway: WasAway): void {
 }
 
 function samePlace(a: Task, b: Task): boolean {
-  return a.slot === b.slot && (a.slot !== 0 || a.nodeId === b.nodeId);
+  return a.slot === b.slot && (a.slot !== 0 || boundTo(a) === boundTo(b));
 }
 
 /** A place has one live task, but while it is rolled over start-first, moved off a drained host, or its host is lost. */

@@ -2,6 +2,7 @@ import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
 import type { Logger } from '@gantry/kit/log';
 import { defaultRestart, defaultStopGraceMs, type Service, type ServiceSpec } from '@gantry/model/service';
 import { targetRevision } from '@gantry/model/update';
+import type { NamedVolumeMount } from '@gantry/model/volume';
 import { behaviours } from './behaviour.ts';
 import { SimCluster } from './cluster.ts';
 import type { Protection } from './controller.ts';
@@ -59,6 +60,7 @@ async function peace(cluster: SimCluster): Promise<void> {
   cluster.wire.healAll();
   for (const controller of cluster.controllers) controller.start();
   for (const host of cluster.hosts) {
+    host.full = false;
     host.powerOn();
     host.startAgent();
   }
@@ -111,6 +113,9 @@ export function happen(cluster: SimCluster, event: Event): void {
       return cluster.hosts[event.host]?.powerOff();
     case 'power on':
       return cluster.hosts[event.host]?.powerOn();
+    case 'disk fills':
+    case 'disk is cleared':
+      return setFull(cluster, event.host, event.do === 'disk fills');
     case 'crash agent':
       return cluster.hosts[event.host]?.agent?.crashAfter(event.after);
     case 'crash controller':
@@ -160,14 +165,24 @@ function jump(cluster: SimCluster, who: string, ms: number): void {
   (host?.agent ?? controller?.process)?.jump(ms);
 }
 
+function setFull(cluster: SimCluster, index: number, full: boolean): void {
+  const host = cluster.hosts[index];
+  if (host) host.full = full;
+}
+
 function freeze(cluster: SimCluster, who: string, ms: number): void {
   const host = cluster.hosts.find(({ name }) => name === who);
   const controller = cluster.controllers.find(({ name }) => name === who);
   (host?.agent ?? controller?.process)?.freeze(ms);
 }
 
+function dataOf(service: string): NamedVolumeMount {
+  const source = `sim_${service}`;
+  return { kind: 'volume', source, target: '/data', readOnly: false, noCopy: false, external: false };
+}
+
 function specOf(event: Event & { do: 'apply' }): ServiceSpec {
-  const { service, replicas, behaviour, version, hostPort, one } = event;
+  const { service, replicas, behaviour, version, hostPort, one, volume } = event;
   return {
     stack: 'sim',
     name: service,
@@ -184,6 +199,7 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
       labels: {},
       limits: {},
       reservations: {},
+      ...(volume && { volumes: [dataOf(service)] }),
     },
     ports: hostPort
       ? [{ target: 80, published: 8_000 + service.charCodeAt(0), protocol: 'tcp', mode: 'host' }]

@@ -1,7 +1,7 @@
 import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
 import type { Service } from '@gantry/model/service';
-import { isTerminal, type Task } from '@gantry/model/task';
+import { boundTo, isTerminal, type Task } from '@gantry/model/task';
 import * as fromModel from '@gantry/proto/from-model';
 import type { NodeView, ServiceView, TaskView, UpdateView } from '@gantry/proto/gen/gantry/v1/control';
 import type { View } from '../store/store.ts';
@@ -87,14 +87,15 @@ export function taskView(view: View, task: Task): TaskView {
   const service = view.get('service', task.serviceId);
   const revision = view.get('revision', task.revisionId);
   const node = task.nodeId === undefined ? undefined : view.get('node', task.nodeId);
+  const bound = boundTo(task) ?? '';
   return {
     id: task.id,
     stack: service?.spec.stack ?? '',
     service: service?.spec.name ?? '',
     slot: task.slot,
     serviceId: task.serviceId,
-    nodeId: task.nodeId ?? '',
-    node: node?.name ?? '',
+    nodeId: bound,
+    node: view.get('node', bound)?.name ?? '',
     desired: task.desired,
     status: fromModel.taskStatus(statusSeen(task, node)),
     image: revision?.image.ref ?? '',

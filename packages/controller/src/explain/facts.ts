@@ -1,5 +1,5 @@
 import type { Service } from '@gantry/model/service';
-import { isTerminal, type Task } from '@gantry/model/task';
+import { boundTo, isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
 import type { View } from '../store/store.ts';
 
@@ -39,7 +39,7 @@ export function factsOf(view: View, service: Service, now: number): Facts {
 function placesOf(view: View, service: Service): readonly Place[] {
   const byKey = new Map<string, Task[]>();
   for (const task of view.tasksOfService(service.id)) {
-    const key = task.slot === 0 ? (task.nodeId ?? '') : String(task.slot);
+    const key = task.slot === 0 ? (boundTo(task) ?? '') : String(task.slot);
     const known = byKey.get(key);
     if (known) known.push(task);
     else byKey.set(key, [task]);
@@ -56,8 +56,9 @@ function placeOf(view: View, service: Service, key: string, tasks: readonly Task
   return { key, name, tasks, ...(live && { live }) };
 }
 
-export function taskName(view: View, { spec }: Service, { slot, nodeId }: Task): string {
-  return slot === 0 ? `${spec.name} on ${nodeName(view, nodeId)}` : `${spec.name}.${slot}`;
+export function taskName(view: View, { spec }: Service, task: Task): string {
+  const { slot } = task;
+  return slot === 0 ? `${spec.name} on ${nodeName(view, boundTo(task))}` : `${spec.name}.${slot}`;
 }
 
 export function nodeName(view: View, id: string | undefined): string {

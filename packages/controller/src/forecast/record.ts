@@ -128,9 +128,9 @@ function hasEnded({ status, nodeId }: Task): boolean {
   return nodeId === undefined || ['complete', 'failed', 'rejected', 'shutdown', 'orphaned'].includes(status.state);
 } // prettier-ignore
 
-function placeOf(view: View, { serviceId, slot, nodeId }: Task): string {
+function placeOf(view: View, { serviceId, slot, nodeId, only }: Task): string {
   const name = view.get('service', serviceId)?.spec.name ?? serviceId;
-  const node = nodeId === undefined ? undefined : view.get('node', nodeId)?.name;
+  const node = view.get('node', nodeId ?? only ?? '')?.name;
   return `${slot === 0 ? name : `${name}.${slot}`}${node === undefined ? '' : ` on ${node}`}`;
 }
 

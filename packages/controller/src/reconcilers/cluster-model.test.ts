@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServiceSpec } from '@gantry/model/service';
-import { isTerminal, mayBecome, type Task } from '@gantry/model/task';
+import { boundTo, isTerminal, mayBecome, type Task } from '@gantry/model/task';
 import { defaultUpdate } from '@gantry/model/update';
 import { aContainer, aSpec } from '../../../../tests/support/builders.ts';
 import { ClusterModel, type Behaviour } from '../../../../tests/support/cluster-model.ts';
@@ -48,7 +48,7 @@ function atMostOne(task: Task, view: View): void {
   const twins = [...view.tasksOfService(task.serviceId)].filter(
     (other) =>
       other.slot === task.slot &&
-      (task.slot > 0 || other.nodeId === task.nodeId) &&
+      (task.slot > 0 || boundTo(other) === boundTo(task)) &&
       other.revisionId === task.revisionId &&
       other.desired === 'running' &&
       !isTerminal(other.status.state),

@@ -1,6 +1,6 @@
 import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
-import { isTerminal, type Task } from '@gantry/model/task';
+import { boundTo, isTerminal, type Task } from '@gantry/model/task';
 import type { View, Write } from '../store/store.ts';
 import type { Reconciler, Settings } from './reconciler.ts';
 import { mayRunUnseen } from './services/places.ts';
@@ -53,7 +53,7 @@ function goneTasks(view: View, tasks: readonly Task[], settings: Settings): Read
   );
   const bySlot = new Map<string, number>();
   for (const task of ended.sort(newestFirst)) {
-    const place = task.slot === 0 ? (task.nodeId ?? '') : String(task.slot);
+    const place = task.slot === 0 ? (boundTo(task) ?? '') : String(task.slot);
     const count = (bySlot.get(place) ?? 0) + 1;
     bySlot.set(place, count);
     if (count > keep) gone.add(task);

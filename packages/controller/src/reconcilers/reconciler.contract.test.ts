@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { isFenced } from '@gantry/model/fence';
 import { isOverRun } from '@gantry/model/job';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { defaultUpdate, mustStopFirst, targetRevision } from '@gantry/model/update';
@@ -20,7 +21,9 @@ reconcilerContract(services, (view, before) => {
     const old = tasksOf(before).filter((task) => task.serviceId === service.id);
     const { order } = service.spec.update ?? defaultUpdate;
     const versions = [service.spec, view.get('revision', targetRevision(service))];
-    const stopFirst = versions.some((version) => version && mustStopFirst(version, order));
+    const target = view.get('revision', targetRevision(service));
+    const stopFirst =
+      (target && isFenced(target)) || versions.some((version) => version && mustStopFirst(version, order));
     if (service.spec.job) continue;
     if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
     const { replicas } = service.spec.mode;

@@ -43,7 +43,13 @@ export function explain(cluster: Cluster, requirement: Requirement, only?: strin
 export function explainTask(view: View, task: Task): Explanation | undefined {
   const cluster = view.derived(clusterOf);
   const revision = view.get('revision', task.revisionId);
-  return revision && explain(cluster, cluster.requirement(revision));
+  return revision && explain(cluster, cluster.requirement(revision), task.only);
+}
+
+/** What one host says, by its row. */
+export function answerAt(cluster: Cluster, requirement: Requirement, slot: number): HostAnswer | undefined {
+  const node = cluster.loads.nodes[slot];
+  return node && answerOf(cluster, rulesOf(requirement), slot, node);
 }
 
 function answerOf(

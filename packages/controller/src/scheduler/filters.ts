@@ -28,7 +28,12 @@ const filters: readonly ((requirement: Requirement) => readonly Rule[])[] = [
       ({ name, state }) => fix('host back', state === 'down' ? `bring ${name} back` : `wait for ${name}`),
     ),
     // Not yet down, but a task placed there now would most likely be placed again in a few seconds.
-    ofNode('are silent', ({ silentSince }) => silentSince !== undefined, () => 'is silent'),
+    ofNode(
+      'are silent',
+      ({ state, silentSince }) => state === 'ready' && silentSince !== undefined,
+      () => 'is silent',
+      ({ name }) => fix('host back', `bring ${name} back`),
+    ),
     ofNode(
       'are cordoned',
       ({ availability }) => availability === 'pause',

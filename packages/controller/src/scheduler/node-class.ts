@@ -67,6 +67,11 @@ export class NodeClass {
       .sort(([a], [b]) => b - a);
   }
 
+  /** True if the row takes a task; true to the loads as of the last `sync`. */
+  takes(slot: number): boolean {
+    return this.#codes[slot] === 0;
+  }
+
   /** Why this row is refused, about the host: `cpu: 0.50 of 4.00 free, 1.00 needed`. */
   why(slot: number): string | undefined {
     return this.#rules[(this.#codes[slot] ?? 0) - 1]?.why(this.#loads, slot);

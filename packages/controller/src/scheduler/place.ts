@@ -1,8 +1,8 @@
 import type { Node } from '@gantry/model/node';
 import type { Task } from '@gantry/model/task';
 import type { Cluster } from './cluster.ts';
-import { explain } from './explain.ts';
 import type { NodeClass } from './node-class.ts';
+import { boundReason, reasonOf } from './reasons.ts';
 import type { Requirement } from './requirement.ts';
 import type { Group } from './waiting.ts';
 
@@ -17,8 +17,6 @@ export interface Placed {
 
 /** Rows looked at in one go before the rest is left for the next: far below 50 ms of work. */
 const mostRows = 150_000;
-/** Hosts, and tasks of a group, up to which each host's own reason is given; beyond, hosts are counted by reason. */
-const [spokenHosts, spokenTasks] = [8, 16];
 
 /**
  * Gives the oldest waiting tasks of the highest priority their nodes, at most `limit` tasks. What it counts on the loads
@@ -77,6 +75,7 @@ class Round implements Placed {
       verdict.classVersion === nodeClass.version &&
       verdict.groupVersion === group.version;
     if (known) return;
+    if (group.bound > 0) return this.#bound(nodeClass, requirement, group);
     const tasks = group.oldest(this.#left);
     const done = nodeClass.fits ? this.#place(nodeClass, requirement, tasks) : 0;
     if (done < tasks.length) this.#refuse(nodeClass, requirement, group, tasks.slice(done));
@@ -91,13 +90,44 @@ class Round implements Placed {
       const slot = nodeClass.best();
       const node = loads.nodes[slot];
       if (!node) break;
-      loads.count(slot, requirement, 1);
-      this.#counted.push({ slot, requirement });
+      this.#give(task, slot, node, requirement);
       nodeClass.sync();
-      this.placed.push({ task, node });
       done++;
     }
     return done;
+  }
+
+  /** A group in which tasks are bound to one node each; what may go anywhere waits for its turn until they are settled. */
+  #bound(nodeClass: NodeClass, requirement: Requirement, group: Group): void {
+    const all = group.oldest(group.size);
+    this.#rows += all.length;
+    for (const task of all) {
+      if (this.#left <= 0) return;
+      if (task.only !== undefined) this.#placeOn(task.only, nodeClass, requirement, task);
+    }
+    const free = all.filter(({ only }) => only === undefined).slice(0, this.#left);
+    if (free.length === 0) return;
+    const done = nodeClass.fits ? this.#place(nodeClass, requirement, free) : 0;
+    if (done < free.length) this.#refuse(nodeClass, requirement, group, free.slice(done));
+  }
+
+  #placeOn(only: string, nodeClass: NodeClass, requirement: Requirement, task: Task): void {
+    const { loads } = this.#cluster;
+    const slot = loads.slotOf(only) ?? -1;
+    const node = loads.nodes[slot];
+    if (node && nodeClass.takes(slot)) {
+      this.#give(task, slot, node, requirement);
+      nodeClass.sync();
+      return;
+    }
+    const reason = boundReason(this.#cluster, requirement, slot, task);
+    if (task.status.state !== 'pending' || task.status.reason !== reason) this.refused.push({ task, reason });
+  }
+
+  #give(task: Task, slot: number, node: Node, requirement: Requirement): void {
+    this.#cluster.loads.count(slot, requirement, 1);
+    this.#counted.push({ slot, requirement });
+    this.placed.push({ task, node });
   }
 
   #refuse(nodeClass: NodeClass, requirement: Requirement, group: Group, tasks: readonly Task[]): void {
@@ -112,30 +142,4 @@ class Round implements Placed {
       this.#cluster.verdicts.set(revisionId, { nodeClass, classVersion, groupVersion });
     }
   }
-}
-
-/**
- * Why no host takes a task, and (on few hosts) the least that would have to change; the numbers of hosts add up to all hosts.
- * `lasting`: it stays the same as long as no host is refused by another rule.
- */
-function reasonOf(
-  cluster: Cluster,
-  nodeClass: NodeClass,
-  requirement: Requirement,
-  tasks: number,
-): { readonly reason: string; readonly lasting: boolean } {
-  const reasons = nodeClass.reasons();
-  const hosts = reasons.reduce((sum, [count]) => sum + count, 0);
-  if (hosts === 0) return { reason: 'no host has joined yet', lasting: true };
-  if (hosts > spokenHosts || tasks > spokenTasks) {
-    const counted = reasons.map(([count, label]) => `${count} ${label}`).join(', ');
-    return { reason: `none of ${hosts} hosts fits: ${counted}`, lasting: true };
-  }
-  const told = cluster.loads.nodes.flatMap((node, slot) => {
-    const why = node && nodeClass.why(slot);
-    return why === undefined ? [] : [`${node?.name ?? ''}: ${why}`];
-  });
-  const { smallestChange } = explain(cluster, requirement);
-  const change = smallestChange ? `. To fit: ${smallestChange.words}` : '';
-  return { reason: `no host fits: ${told.sort().join('; ')}${change}`, lasting: false };
 }

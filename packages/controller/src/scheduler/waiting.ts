@@ -9,6 +9,8 @@ export class Group {
   #inOrder = true;
   /** Grows with every change of its tasks. */
   version = 0;
+  /** How many of them are bound to one node each. */
+  bound = 0;
 
   constructor(revisionId: string) {
     this.revisionId = revisionId;
@@ -19,7 +21,9 @@ export class Group {
   }
 
   put(task: Task): void {
-    const again = this.#tasks.has(task.id);
+    const before = this.#tasks.get(task.id);
+    const again = before !== undefined;
+    this.bound += (task.only === undefined ? 0 : 1) - (before?.only === undefined ? 0 : 1);
     this.#tasks.set(task.id, task);
     this.version++;
     const last = this.#sorted.at(-1);
@@ -28,7 +32,11 @@ export class Group {
   }
 
   delete(task: Task): void {
-    if (this.#tasks.delete(task.id)) this.version++;
+    const before = this.#tasks.get(task.id);
+    if (!before) return;
+    this.#tasks.delete(task.id);
+    if (before.only !== undefined) this.bound--;
+    this.version++;
   }
 
   /** The oldest tasks, at most `count`. */

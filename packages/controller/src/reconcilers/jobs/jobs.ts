@@ -1,3 +1,4 @@
+import type { NodeId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import { isOverRun, type JobRun, type JobSpec, type JobStatus } from '@gantry/model/job';
 import type { Service } from '@gantry/model/service';
@@ -6,6 +7,7 @@ import type { Task } from '@gantry/model/task';
 import type { Change, View, Write } from '../../store/store.ts';
 import { dependentsOf, waitingOf } from '../dependencies.ts';
 import { nothing, type Decision, type Env, type Reconciler } from '../reconciler.ts';
+import { holdsOtherVolumes, homeOf } from '../services/home.ts';
 import { unanswered, type Place } from '../services/places.ts';
 import { currentRun, dueOf, endedRun, withRun } from './due.ts';
 import { stepOfRun, type RunStep } from './run.ts';
@@ -23,8 +25,10 @@ export const jobs: Reconciler = {
 
   *keysOf(change, view) {
     yield* dependentsOf(change, view);
-    if (change.kind === 'node') yield* concernedBy(change, view);
-    else if (change.kind === 'service') {
+    if (change.kind === 'node') {
+      yield* concernedBy(change, view);
+      yield* holdsOtherVolumes(change, view);
+    } else if (change.kind === 'service') {
       yield change.id;
       yield* groupOf(change, view);
     } else {
@@ -134,7 +138,8 @@ function taskWrites(
     return [];
   });
   const run = step?.run;
-  return [...writes, ...(run ? made.map((place) => create(service, place, run, env)) : [])];
+  const making: Making = { view, service, env, given: new Set() };
+  return [...writes, ...(run ? made.map((place) => create(making, place, run)) : [])];
 }
 
 function desire(task: Task, desired: 'shutdown' | 'remove'): readonly Write[] {
@@ -158,10 +163,17 @@ function ttlTimes(view: View, { id }: Service, { ttlMs }: JobSpec, { runs }: Job
     .map((run) => (run.endedAt ?? run.dueAt) + ttlMs);
 }
 
-function create(service: Service, place: Place, run: JobRun, env: Env): Write {
-  const status = place.node
-    ? ({ state: 'assigned', reason: `placed on ${place.node.name}` } as const)
-    : ({ state: 'new', reason: 'waiting for a place' } as const);
+interface Making {
+  readonly view: View;
+  readonly service: Service;
+  readonly env: Env;
+  /** Nodes that tasks of this decision are bound to for their volumes. */
+  readonly given: Set<NodeId>;
+}
+
+function create({ view, service, env, given }: Making, place: Place, run: JobRun): Write {
+  const only = place.node?.id ?? homeOf(view, service, place, run.revisionId, given);
+  const status = { state: 'new', reason: 'waiting for a place', at: env.now, ready: false } as const;
   const object: Task = {
     kind: 'task',
     id: env.newId(),
@@ -171,8 +183,8 @@ function create(service: Service, place: Place, run: JobRun, env: Env): Write {
     slot: place.slot,
     run: run.number,
     desired: 'running',
-    ...(place.node && { nodeId: place.node.id }),
-    status: { ...status, at: env.now, ready: false },
+    ...(only !== undefined && { only }),
+    status,
     createdAt: env.now,
   };
   return { op: 'put', object };

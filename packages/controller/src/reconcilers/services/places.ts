@@ -2,7 +2,7 @@ import { meets, parseConstraint } from '@gantry/model/constraint';
 import { isFenced, surelyStoppedAfterMs } from '@gantry/model/fence';
 import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
-import { isTerminal, type Task } from '@gantry/model/task';
+import { boundTo, isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
 import type { View } from '../../store/store.ts';
 import type { Settings } from '../reconciler.ts';
@@ -40,7 +40,7 @@ export function placesOf(
 }
 
 function keyOf(task: Task): string {
-  return task.slot === 0 ? (task.nodeId ?? '') : String(task.slot);
+  return task.slot === 0 ? (boundTo(task) ?? '') : String(task.slot);
 }
 
 /** Slots are 1 to n and stable: scaling down takes the highest ones. */
@@ -75,9 +75,10 @@ export function isLive(task: Task): boolean {
   return task.desired === 'running' && !isTerminal(task.status.state);
 }
 
-/** True if the task's host is down or gone: nobody can say that it still runs. */
+/** True if the task's host is down or gone, nobody can say that it still runs; or the one host is gone that it waits for. */
 export function isLost(view: View, task: Task): boolean {
-  if (task.nodeId === undefined || isTerminal(task.status.state)) return false;
+  if (isTerminal(task.status.state)) return false;
+  if (task.nodeId === undefined) return task.only !== undefined && !view.get('node', task.only);
   const node = view.get('node', task.nodeId);
   return !node || node.state === 'down';
 }

@@ -1,5 +1,5 @@
 import type { Node } from '@gantry/model/node';
-import type { RevisionId } from '@gantry/model/ids';
+import type { NodeId, RevisionId } from '@gantry/model/ids';
 import type { Service, SlotRestarts } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
 import type { Task } from '@gantry/model/task';
@@ -8,6 +8,7 @@ import type { Change, View, Write } from '../../store/store.ts';
 import { dependentsOf, waitingOf } from '../dependencies.ts';
 import type { Decision, Env, Reconciler } from '../reconciler.ts';
 import { begun, deadlineOf, finished, judged } from './judge.ts';
+import { homeOf, holdsOtherVolumes } from './home.ts';
 import { isLost, placesOf, unanswered, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
 import { rolloutOf } from './rollout.ts';
@@ -30,8 +31,10 @@ export const services: Reconciler = {
   *keysOf(change, view) {
     yield* dependentsOf(change, view);
     if (change.kind === 'service') yield change.id;
-    else if (change.kind === 'node') yield* concernedBy(change, view);
-    else {
+    else if (change.kind === 'node') {
+      yield* concernedBy(change, view);
+      yield* holdsOtherVolumes(change, view);
+    } else {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }
@@ -101,10 +104,11 @@ function keep(view: View, service: Service, env: Env): Decision {
     }),
   );
   const restarts: Record<string, SlotRestarts> = { ...service.restarts };
+  const making: Making = { view, service, env, given: new Set() };
   const made = wanted.flatMap((place, index) => {
     const step = steps[index];
     if (step?.restart) restarts[place.key] = step.restart.restarts;
-    return step ? writesOf(service, place, step, env) : [];
+    return step ? writesOf(making, place, step) : [];
   });
   const done = finished(view, service, update, steps, now);
   const owner = withProgress(
@@ -173,17 +177,23 @@ function noteOf(writes: readonly Write[]): string {
   return `${made} tasks made, ${tasks.length - made} changed`;
 }
 
-function writesOf(service: Service, place: Place, step: PlaceStep, env: Env): readonly Write[] {
+/** What the tasks of one decision are made of. */
+interface Making {
+  readonly view: View;
+  readonly service: Service;
+  readonly env: Env;
+  /** Nodes that tasks of this decision are bound to for their volumes. */
+  readonly given: Set<NodeId>;
+}
+
+function writesOf(making: Making, place: Place, step: PlaceStep): readonly Write[] {
+  const { env } = making;
   const writes = step.stop.map((task) => desire(task, 'shutdown'));
   if (step.watch) writes.push(watch(step.watch, env.now));
   if (step.create === undefined) return writes;
   // The ends that this task answers are history now.
   const answered = unanswered(place.tasks).filter((task) => !step.stop.includes(task));
-  return [
-    ...writes,
-    ...answered.map((task) => desire(task, 'shutdown')),
-    create(service, place, step.create, env),
-  ];
+  return [...writes, ...answered.map((task) => desire(task, 'shutdown')), create(making, place, step.create)];
 }
 
 /** The task's watch begins, or is over because it is not ready any more. */
@@ -192,10 +202,9 @@ function watch(task: Task, now: number): Write {
   return { op: 'put', object: task.status.ready ? { ...rest, readySince: now } : rest };
 }
 
-function create(service: Service, place: Place, revisionId: RevisionId, env: Env): Write {
-  const status = place.node
-    ? ({ state: 'assigned', reason: `placed on ${place.node.name}` } as const)
-    : ({ state: 'new', reason: 'waiting for a place' } as const);
+function create({ view, service, env, given }: Making, place: Place, revisionId: RevisionId): Write {
+  const only = place.node?.id ?? homeOf(view, service, place, revisionId, given);
+  const status = { state: 'new', reason: 'waiting for a place', at: env.now, ready: false } as const;
   return {
     op: 'put',
     object: {
@@ -206,8 +215,8 @@ function create(service: Service, place: Place, revisionId: RevisionId, env: Env
       revisionId,
       slot: place.slot,
       desired: 'running',
-      ...(place.node && { nodeId: place.node.id }),
-      status: { ...status, at: env.now, ready: false },
+      ...(only !== undefined && { only }),
+      status,
       createdAt: env.now,
     },
   };
