@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { joined } from './init-note.ts';
 import { explainCreateFailure, explainInitFailure } from './explain.ts';
 
 /** As runc 1.1.5 words it, by the way of conmon. */
@@ -43,7 +44,9 @@ test.each([
   ['Permission denied', '/bin/absent in the image is not executable'],
   ['Argument list too long', '/bin/absent in the image cannot be run: Argument list too long'],
 ])('an init that cannot run its program: %s', (why, words) => {
-  const line = `2026-01-01T00:00:00.000000000+00:00 stderr F [FATAL tini (7)] exec /bin/absent failed: ${why}\n`;
-  expect(explainInitFailure(line)).toBe(words);
+  const stamp = '2026-01-01T00:00:00.000000000+00:00 stderr';
+  const whole = `${stamp} F [FATAL tini (7)] exec /bin/absent failed: ${why}\n`;
+  const pieces = `${stamp} P [FATAL tini (7)] \n${stamp} P exec /bin/absent failed: ${why}\n${stamp} F \n`;
+  for (const log of [whole, pieces]) expect(explainInitFailure(joined(log))).toBe(words);
   expect(explainInitFailure('sh: absent: not found')).toBeUndefined();
 });

@@ -14,8 +14,15 @@ export async function noteOfInit(logPath: string, exitCode: number): Promise<str
   if (!file) return undefined;
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2_048), 0, 2_048, 0);
-    return explainInitFailure(buffer.toString('utf8', 0, bytesRead));
+    return explainInitFailure(joined(buffer.toString('utf8', 0, bytesRead)));
   } finally {
     await file.close();
   }
+}
+
+/** Without conmon's stamps, and with the pieces (P) of a line that was written in pieces put together. */
+export function joined(log: string): string {
+  return log.replaceAll(/^\S+ std(?:out|err) ([PF]) (.*)\n?/gm, (_line, kind: string, text: string) =>
+    kind === 'P' ? text : `${text}\n`,
+  );
 }
