@@ -56,7 +56,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     log.warn(
       'this host does not let the agent be protected from the OOM killer: CAP_SYS_RESOURCE is missing',
     );
-  const disk = new Disk(config.stateDir, log);
+  const disk = new Disk(config.stateDir, log, systemClock);
   await disk.open();
   const nodeId = await disk.nodeId(() => idFromBytes(randomBytes(12)));
   const description = await describe(config);
@@ -111,6 +111,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
   const diskWatch = new DiskWatch({
     dir: config.stateDir,
+    exec: ownExec, // not through a shell that others wait for: it may hang
     clock: systemClock,
     log,
     onRecovered: () => disk.saveUnsaved(),
@@ -118,6 +119,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   diskWatch.start();
   const node = await startNode({
     pressure: () => diskWatch.pressure,
+    diskHangs: () => diskWatch.hangs || disk.hung,
     ...base,
     bootId: description.bootId,
     failpoint,

@@ -52,7 +52,7 @@ const network = new FakeNetwork();
 const attach = network.attach.bind(network);
 network.attach = async (...given) => ({ ...(await attach(...given)), netns });
 
-const disk = new Disk(join(dir, 'state'), silentLogger);
+const disk = new Disk(join(dir, 'state'), silentLogger, systemClock);
 await disk.open();
 const logs = await createLogs({ dir: join(dir, 'state/logs'), clock: systemClock, log: silentLogger });
 const runtime = await createRuncRuntime({

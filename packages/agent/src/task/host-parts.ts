@@ -22,6 +22,8 @@ export interface HostParts {
   readonly files: ContainerFiles;
   /** Why nothing new should be put on the disk; undefined while all is well. */
   readonly pressure?: () => string | undefined;
+  /** The disk does not answer: what would touch it is put off, for it would hold one of few threads. Default: it does. */
+  readonly diskHangs?: () => boolean;
 }
 
 /** What stands on the host for a task before its container. */
@@ -100,8 +102,10 @@ export async function makePlan(
   return containerPlan({ task, image, rootfs, netns: attachment.netns, user, files, volumeSources });
 }
 
-/** Takes all of it away again; the container itself must be gone. Idempotent. */
+/** Takes all of it away again; the container itself must be gone. Idempotent. Throws `exhausted` while the disk hangs. */
 export async function takeDown(deps: HostParts, taskId: string): Promise<void> {
+  if (deps.diskHangs?.())
+    throw new GantryError('exhausted', 'the disk hangs: what is left of the task is removed later');
   await Promise.all([
     deps.images.unmount(taskId),
     deps.network.detach(taskId),

@@ -256,7 +256,8 @@ async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['des
   });
   // The moment of the end, not of its telling: an agent that could not keep it says the very same once more.
   await life.become(end, {}, exit && Math.max(exit.at, life.record.status.at));
-  await deps.logs.end(life.taskId).catch(() => undefined); // a disk that is full keeps what it has
+  // A disk that is full keeps what it has, and one that hangs is not touched.
+  if (!deps.diskHangs?.()) await deps.logs.end(life.taskId).catch(() => undefined);
   deps.failpoint('ended');
 }
 

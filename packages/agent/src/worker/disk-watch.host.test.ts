@@ -21,10 +21,11 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gantry-full-'));
   await execOk(exec, ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir]);
   await mkdir(join(dir, 'state'));
-  disk = new Disk(join(dir, 'state'), silentLogger);
+  disk = new Disk(join(dir, 'state'), silentLogger, systemClock);
   await disk.open();
   watch = new DiskWatch({
     dir: join(dir, 'state'),
+    exec,
     clock: systemClock,
     log: silentLogger,
     onRecovered: () => disk.saveUnsaved(),

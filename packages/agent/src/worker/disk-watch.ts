@@ -1,21 +1,27 @@
-import { rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
+import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
 import { diskError } from './disk.ts';
+import { hangs } from './disk-writes.ts';
 
 export interface DiskWatchDeps {
   /** The state directory. */
   readonly dir: string;
+  /** Runs a program as a child of this very process. */
+  readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Logger;
   /** Called when the disk takes writes again. */
   readonly onRecovered: () => Promise<void>;
+  /** How long a look may take before the disk counts as hung, ms. */
+  readonly hungMs?: number;
 }
 
-/** Between two looks, ms; and how long one may take before the disk counts as hung. */
+/** Between two looks, and for one, ms. */
 const everyMs = 5_000;
-const hungMs = 10_000;
+const defaultHungMs = 10_000;
 /** Below this share of free blocks no image is pulled: layers would fill what is left for records and logs. */
 const leastFree = 0.05;
 
@@ -25,6 +31,8 @@ export class DiskWatch {
   #pressure: string | undefined;
   #cancel: () => void = () => undefined;
   #closed = false;
+  #probing: Promise<string | undefined> | undefined;
+  #hangs = false;
 
   constructor(deps: DiskWatchDeps) {
     this.#deps = deps;
@@ -33,6 +41,11 @@ export class DiskWatch {
   /** Why nothing new should be put on the disk, in words; undefined while all is well. */
   get pressure(): string | undefined {
     return this.#pressure;
+  }
+
+  /** The last probe has not come back. */
+  get hangs(): boolean {
+    return this.#hangs;
   }
 
   start(): void {
@@ -63,28 +76,63 @@ export class DiskWatch {
   }
 
   async #ask(): Promise<string | undefined> {
+    this.#probing ??= this.#probe();
     let cancel: () => void = () => undefined;
-    const hung = new Promise<string>((resolve) => {
-      cancel = this.#deps.clock.after(hungMs, () => resolve('the disk of the state directory hangs'));
+    const { clock, hungMs = defaultHungMs } = this.#deps;
+    const late = new Promise<string>((resolve) => {
+      cancel = clock.after(hungMs, () => {
+        this.#hangs = true;
+        resolve(hangs().message);
+      });
     });
-    const answer = await Promise.race([this.#try(), hung]);
+    const answer = await Promise.race([this.#probing, late]);
     cancel();
+    return answer;
+  }
+
+  /**
+   * One probe at a time, written by a process of its own: what hangs is that process, and no thread of ours. As long as it
+   * hangs no other is started, and when it comes back the disk is looked at anew, at once.
+   */
+  async #probe(): Promise<string | undefined> {
+    const answer = await this.#try();
+    this.#probing = undefined;
+    if (this.#hangs) {
+      this.#hangs = false;
+      if (!this.#closed) setImmediate(() => void this.look());
+    }
     return answer;
   }
 
   async #try(): Promise<string | undefined> {
     const probe = join(this.#deps.dir, '.probe');
+    const write = ['dd', 'if=/dev/zero', `of=${probe}.tmp`, 'bs=4096', 'count=1', 'conv=fdatasync', 'status=none'];
     try {
-      const { blocks, bavail } = await statfs(this.#deps.dir);
-      await writeFile(`${probe}.tmp`, 'x'.repeat(4_096));
+      const { code, stderr } = await this.#deps.exec(write, { env: { LC_ALL: 'C' } });
+      if (code !== 0) return await this.#failed(`${probe}.tmp`, stderr);
       await rename(`${probe}.tmp`, probe);
+      const { blocks, bavail } = await statfs(this.#deps.dir);
       const free = blocks === 0 ? 1 : bavail / blocks;
       return free >= leastFree
         ? undefined
         : `the disk of the state directory is ${Math.floor((1 - free) * 100)} % full`;
     } catch (error) {
-      await rm(`${probe}.tmp`, { force: true }).catch(() => undefined);
       return diskError(error).message;
     }
+  } // prettier-ignore
+
+  async #failed(file: string, said: string): Promise<string> {
+    const code = Object.entries(messages).find(([, text]) => said.includes(text))?.[0];
+    const words = said.trim().split(': ').at(-1) ?? '';
+    await rm(file, { force: true }).catch(() => undefined);
+    return diskError(Object.assign(new Error(words), code !== undefined && { code })).message;
   }
 }
+
+/** What programs say of the kernel's refusals. */
+const messages: Readonly<Record<string, string>> = {
+  ENOSPC: 'No space left on device',
+  EDQUOT: 'Disk quota exceeded',
+  EROFS: 'Read-only file system',
+  EIO: 'Input/output error',
+};

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '@gantry/kit/clock';
 import { silentLogger } from '@gantry/kit/log';
 import { defaultNetworking } from '@gantry/model/network';
 import { aContainer } from '../../../../tests/support/builders.ts';
@@ -13,7 +14,7 @@ let disk: Disk;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
-  disk = new Disk(dir, silentLogger);
+  disk = new Disk(dir, silentLogger, systemClock);
   await disk.open();
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
@@ -66,7 +67,7 @@ test.each<[string, (text: string) => string]>([
 test('what an agent that was killed had half written is gone with the next one', async () => {
   await disk.save(aRecord('a'));
   await writeFile(`${file('a')}.123.tmp`, '{"sch');
-  await new Disk(dir, silentLogger).open();
+  await new Disk(dir, silentLogger, systemClock).open();
   expect(await readdir(join(dir, 'tasks'))).toEqual(['a.json']);
 });
 

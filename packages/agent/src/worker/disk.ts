@@ -1,8 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
+import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { TaskRecord } from '../task/record.ts';
+import { DiskWrites } from './disk-writes.ts';
 
 /** Version of the files' form; what is newer is left alone. */
 const schemaVersion = 1;
@@ -30,10 +32,17 @@ export class Disk implements AgentDisk {
   readonly #dir: string;
   readonly #log: Logger;
   readonly #unsaved = new Map<string, TaskRecord>();
+  readonly #writes: DiskWrites;
 
-  constructor(stateDir: string, log: Logger) {
+  constructor(stateDir: string, log: Logger, clock: Clock) {
     this.#dir = stateDir;
     this.#log = log;
+    this.#writes = new DiskWrites(clock);
+  }
+
+  /** A write is overdue: nothing more is tried until it has ended. */
+  get hung(): boolean {
+    return this.#writes.hung;
   }
 
   async open(): Promise<void> {
@@ -79,7 +88,8 @@ export class Disk implements AgentDisk {
   async save(record: TaskRecord): Promise<void> {
     const { taskId } = record.assignment;
     const file = join(this.#tasks, `${taskId}.json`);
-    await writeAtomically(file, JSON.stringify({ schema: schemaVersion, ...record }));
+    const text = JSON.stringify({ schema: schemaVersion, ...record });
+    await this.#writes.run(() => writeAtomically(file, text));
     this.#unsaved.delete(taskId);
   }
 
@@ -93,7 +103,7 @@ export class Disk implements AgentDisk {
 
   async remove(taskId: string): Promise<void> {
     this.#unsaved.delete(taskId);
-    await rm(join(this.#tasks, `${taskId}.json`), { force: true });
+    await this.#writes.run(() => rm(join(this.#tasks, `${taskId}.json`), { force: true }));
   }
 
   async load<T>(name: string): Promise<T | undefined> {
@@ -105,7 +115,8 @@ export class Disk implements AgentDisk {
   }
 
   keep(name: string, value: unknown): Promise<void> {
-    return writeAtomically(join(this.#dir, `${name}.json`), JSON.stringify(value));
+    const text = JSON.stringify(value);
+    return this.#writes.run(() => writeAtomically(join(this.#dir, `${name}.json`), text));
   }
 
   get #tasks(): string {
