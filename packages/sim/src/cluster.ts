@@ -157,6 +157,13 @@ export class SimCluster {
     this.etcd.put(`${prefix}/${keyOf('node', node.id)}`, Buffer.from(encode({ ...node, availability })));
   }
 
+  /** What `gantry node label` writes. */
+  setLabels(host: SimHost, labels: Readonly<Record<string, string>>): void {
+    const node = this.truth.view.get('node', host.nodeId);
+    if (!node) return;
+    this.etcd.put(`${prefix}/${keyOf('node', node.id)}`, Buffer.from(encode({ ...node, labels })));
+  }
+
   /** Throws Broken with what is not as it should be, once all is quiet. */
   expectAsWanted(): void {
     const [wrong] = this.watch.notAsWanted();

@@ -39,6 +39,6 @@ function fields(title: string, spec: ServiceSpec, paint: Paint): string {
 } // prettier-ignore
 
 function past(timeline: readonly { at: number; about: string; what: string }[], now: number): string {
-  const why = { about: '', answer: '', also: [], fixes: [], timeline: [...timeline] };
+  const why = { about: '', answer: '', also: [], details: [], fixes: [], timeline: [...timeline] };
   return showWhy(why, now, (_, text) => text).slice(1);
 }

@@ -48,24 +48,32 @@ function tasksLines({ placed, stopped, readyBefore, readyLowest, readyAfter, rea
 
 function stepsBlock({ steps, moreSteps }: PlanResponse): string {
   if (steps.length === 0) return '';
-  const rows = steps.map((step) => [`  +${seconds(step.atMs)}`, step.service, wordsOf(step)]);
-  const [, ...lines] = table(['', '', ''], rows);
   const more = moreSteps > 0 ? [`  and ${moreSteps} steps more`] : [];
-  return `steps, by guesses at how long a start takes:\n${[...lines, ...more].join('\n')}\n`;
+  return `steps, by guesses at how long a start takes:\n${[...stepLines(steps), ...more].join('\n')}\n`;
 }
 
-const verbs: Readonly<Record<string, string>> = {
-  start: 'starts',
-  ready: 'is ready',
-  stop: 'stops',
-  end: 'ends well',
-  wait: 'waits',
-  update: '',
-  removed: 'is gone',
+/** What a step of a forecast or a simulation has in common. */
+type Told = Pick<PlanStep, 'atMs' | 'service' | 'what' | 'words'> & { readonly places: readonly string[] };
+
+/** A line for each step. */
+export function stepLines(steps: readonly Told[]): readonly string[] {
+  const rows = steps.map((step) => [`  +${seconds(step.atMs)}`, step.service, wordsOf(step)]);
+  return table(['', '', ''], rows).slice(1);
+}
+
+/** Of one place, and of many. */
+const verbs: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  start: ['starts', 'start'],
+  ready: ['is ready', 'are ready'],
+  stop: ['stops', 'stop'],
+  end: ['ends well', 'end well'],
+  wait: ['waits', 'wait'],
+  update: ['', ''],
+  removed: ['is gone', 'are gone'],
 };
 
-function wordsOf({ what, places, words }: PlanStep): string {
-  const verb = verbs[what] ?? what;
+function wordsOf({ what, places, words }: Told): string {
+  const verb = verbs[what]?.[places.length > 1 ? 1 : 0] ?? what;
   const who = places.length === 0 ? '' : shortened(places);
   const said = [who, verb].filter((word) => word !== '').join(' ');
   return [said, words].filter((word) => word !== '').join(': ');
@@ -82,11 +90,11 @@ function lossesBlock(losses: readonly PlanLoss[]): string {
   return `if one host died:\n${lines.join('\n')}\n`;
 }
 
-function shortened(names: readonly string[]): string {
+export function shortened(names: readonly string[]): string {
   const more = names.length - mostPlaces;
   return `${names.slice(0, mostPlaces).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return ms < 120_000 ? `${(ms / 1_000).toFixed(1).replace('.0', '')}s` : `${Math.round(ms / 60_000)}m`;
 }

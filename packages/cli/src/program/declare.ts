@@ -45,3 +45,8 @@ export function withGlobals(command: Command): Command {
   }
   return command;
 }
+
+/** All values of an option that may be given many times. */
+export function gathered(one: string, all: string[] | undefined): string[] {
+  return [...(all ?? []), one];
+}

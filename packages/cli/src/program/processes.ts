@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ExecOptions } from '../commands/exec.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { GlobalOptions } from '../options.ts';
-import { declare, runs, type Cli } from './declare.ts';
+import { declare, gathered, runs, type Cli } from './declare.ts';
 
 /** Commands about what runs in containers. */
 export function addProcessCommands(cli: Cli, program: Command): void {
@@ -58,9 +58,4 @@ function addRun(cli: Cli, program: Command): void {
   runs(cli, run, async (options: RunOptions, image: string, argv: string[]) =>
     (await import('../commands/run.ts')).runCommand(cli.io, options, image, argv),
   );
-}
-
-/** All values of an option that may be given many times. */
-function gathered(one: string, all: string[] | undefined): string[] {
-  return [...(all ?? []), one];
 }

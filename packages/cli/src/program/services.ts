@@ -3,9 +3,10 @@ import { GantryError } from '@gantry/kit/errors';
 import type { ApplyOptions } from '../commands/apply.ts';
 import type { LogsOptions } from '../commands/logs.ts';
 import type { PlanOptions } from '../commands/plan.ts';
+import type { SimulateOptions } from '../commands/simulate.ts';
 import type { PsOptions, WaitOptions } from '../commands/services.ts';
 import type { GlobalOptions } from '../options.ts';
-import { declare, runs, type Cli } from './declare.ts';
+import { declare, gathered, runs, type Cli } from './declare.ts';
 
 /** Commands about stacks, services and tasks. Each is loaded when it is run: `--help` stays quick. */
 export function addServiceCommands(cli: Cli, program: Command): void {
@@ -64,6 +65,7 @@ function addApply(cli: Cli, parent: Command): void {
     return (await import('../commands/apply.ts')).applyCommand(cli.io, { ...options, file });
   });
   addPlan(cli, parent);
+  addSimulate(cli, parent);
 }
 
 function addPlan(cli: Cli, parent: Command): void {
@@ -78,6 +80,25 @@ function addPlan(cli: Cli, parent: Command): void {
     .option('--out <plan>', 'keep it for `gantry apply --plan`');
   runs(cli, command, async (options: PlanOptions) =>
     (await import('../commands/plan.ts')).planCommand(cli.io, options),
+  );
+}
+
+function addSimulate(cli: Cli, parent: Command): void {
+  const command = declare(
+    parent,
+    'simulate',
+    'the Compose file on hosts that do not exist, in virtual time: no cluster is needed or touched',
+  )
+    .requiredOption('-f, --file <file>', 'the Compose file')
+    .option('--stack <name>', 'name of the stack')
+    .option('--nodes <number>', 'hosts, named n1, n2, …', Number, 3)
+    .option('--cpus <cores>', 'of each host', '4')
+    .option('--memory <size>', 'of each host', '8G')
+    .option('--label <name=values>', 'e.g. zone=a,b,c: hosts get them in turn (many times)', gathered)
+    .option('--kill <node[@time]>', 'a host loses power, then or once all runs (many times)', gathered)
+    .option('--seed <number>', 'the same seed plays the same way', Number, 1);
+  runs(cli, command, async (options: SimulateOptions) =>
+    (await import('../commands/simulate.ts')).simulateCommand(cli.io, options),
   );
 }
 

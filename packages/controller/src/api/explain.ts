@@ -114,8 +114,9 @@ function whyOf(view: View, subject: Subject, now: number): Why {
   }
 }
 
-function whyWire({ about, answer, also, fixes, timeline }: Why): WhyAnswer {
-  return { about, answer, also: [...also], fixes: [...fixes], timeline: timeline.map((one) => ({ ...one })) };
+function whyWire({ about, answer, also, details, fixes, timeline }: Why): WhyAnswer {
+  const past = timeline.map((one) => ({ ...one }));
+  return { about, answer, also: [...also], details: [...details], fixes: [...fixes], timeline: past };
 }
 
 /** What a name means: services first, then `service.slot` and ids of tasks, then hosts. */

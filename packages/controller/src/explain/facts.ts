@@ -29,6 +29,8 @@ export interface Place {
 export interface Said {
   readonly answer: string;
   readonly fixes?: readonly string[];
+  /** What it rests on, a line each. */
+  readonly details?: readonly string[];
 }
 
 export function factsOf(view: View, service: Service, now: number): Facts {

@@ -1,7 +1,12 @@
+import type { Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
+import { explainTask } from '../scheduler/explain.ts';
 import { failing, moved, restarted } from './ends.ts';
 import { lasting, named, numberOf, type Facts, type Said } from './facts.ts';
 import { jobWords } from './job.ts';
+
+/** Hosts that are named one by one. */
+const mostHosts = 20;
 
 /** What may be said of a service; the first that has something to say is the answer, the others are said below it. */
 const rules: readonly ((facts: Facts) => Said | undefined)[] = [
@@ -63,11 +68,31 @@ function waits({ service, name }: Facts): Said | undefined {
 
 function pending(facts: Facts): Said | undefined {
   const held = facts.places.filter(({ live }) => live?.nodeId === undefined && live !== undefined);
-  const reason = held.find(({ live }) => live?.status.state === 'pending')?.live?.status.reason;
-  if (held.length === 0) return undefined;
+  const [first] = held;
+  if (!first?.live) return undefined;
+  const told = held.find(({ live }) => live?.status.state === 'pending')?.live;
   const verb = held.length === 1 ? 'waits' : 'wait';
-  return { answer: `${named(held)} ${verb} for a host: ${reason ?? 'the scheduler has not come to it yet'}` };
+  const reason = told?.status.reason ?? 'the scheduler has not come to it yet';
+  return {
+    answer: `${named(held)} ${verb} for a host: ${reason}`,
+    ...(told && hostWords(facts, told, reason)),
+  };
 }
+
+/** The smallest change that would make room; and what each host says, where the reason only counts them. */
+function hostWords({ view }: Facts, task: Task, reason: string): Pick<Said, 'fixes' | 'details'> {
+  const found = explainTask(view, task);
+  if (!found) return {};
+  const { perNode, smallestChange: change } = found;
+  const on = change?.host === undefined || change.words.includes(change.host) ? '' : `, and ${change.host} takes it`;
+  const counted = perNode.some(({ name }) => !reason.includes(`${name}: `));
+  const lines = perNode.slice(0, mostHosts).map(({ name, reasons }) => `${name}: ${reasons.join('; and ')}`);
+  const more = perNode.length - mostHosts;
+  return {
+    ...(change && { fixes: [`${change.words}${on}`] }),
+    ...(counted && { details: [...lines, ...(more > 0 ? [`and ${more} hosts more`] : [])] }),
+  };
+} // prettier-ignore
 
 function unhealthy({ places }: Facts): Said | undefined {
   const sick = places.filter(({ live }) => live?.status.state === 'running' && !live.status.ready);

@@ -9,6 +9,8 @@ export function taskWords(facts: Facts, task: Task): readonly Said[] {
   const own: Facts = { ...facts, places: place ? [place] : [] };
   const newest = place?.tasks[0] === task || place?.live === task;
   if (task.run !== undefined) return [stateWords(own, task), ...serviceWords(own)];
+  // The rule of the service says more: what would make room.
+  if (place?.live === task && task.nodeId === undefined) return serviceWords(own);
   const after = newest ? [failing(own), restarted(own), moved(own)].flatMap((said) => said ?? []) : [];
   // A failure that is being dealt with says all; of others, the state comes first.
   return newest && failing(own) ? after : [stateWords(own, task), ...after];

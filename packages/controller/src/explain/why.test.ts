@@ -5,6 +5,7 @@ import type { Task, TaskStatus } from '@gantry/model/task';
 import type { UpdateStatus } from '@gantry/model/update';
 import type { AnyObject } from '@gantry/model/objects';
 import {
+  aContainer,
   aNode,
   aRevision,
   aService,
@@ -170,6 +171,37 @@ describe('a service', () => {
       'web.2 gets no traffic: running',
     ]);
   });
+});
+
+test('of many hosts each is told below the answer, and the smallest change that makes room', () => {
+  const many = Array.from({ length: 12 }, (_, n) =>
+    aNode({ id: `n${n + 10}`, availability: n === 5 ? 'pause' : 'active' }),
+  );
+  const big = aRevision({
+    id: 'r2',
+    serviceId: 'web',
+    number: 2,
+    container: aContainer({ reservations: { cpuMillis: 3_000 } }),
+  });
+  const held = many.map(({ id }) =>
+    aTask({ serviceId: 'other', revisionId: 'full', nodeId: id, status: aStatus({ state: 'running' }) }),
+  );
+  const full = aRevision({
+    id: 'full',
+    serviceId: 'other',
+    container: aContainer({ reservations: { cpuMillis: 2_000 } }),
+  });
+  const { nodeId: _, ...waiting } = task(1, {
+    state: 'pending',
+    reason: 'none of 12 hosts fits: 12 lack cpu (3.00 needed)',
+  });
+  const view = viewOf([web, big, full, ...many, ...held, waiting]);
+  const { answer, details, fixes } = whyService(view, web, now);
+  expect(answer).toBe('web.1 waits for a host: none of 12 hosts fits: 12 lack cpu (3.00 needed)');
+  expect(details).toHaveLength(12);
+  expect(details[0]).toBe('n10: cpu: 2.00 of 4.00 free, 3.00 needed');
+  expect(details[5]).toContain('is cordoned; and cpu');
+  expect(fixes).toEqual([expect.stringContaining('lower the cpu reservation from 3.00 to 2.00')]);
 });
 
 describe('a job', () => {

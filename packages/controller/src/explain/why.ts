@@ -15,6 +15,8 @@ export interface Why {
   readonly answer: string;
   /** What else is to be said, a sentence each. */
   readonly also: readonly string[];
+  /** What the answer rests on, a line each. */
+  readonly details: readonly string[];
   /** What to do, if somebody can do something. */
   readonly fixes: readonly string[];
   /** What the store knows of the past; the oldest first. */
@@ -69,6 +71,7 @@ function answered(about: string, said: readonly Said[], timeline: readonly Happe
     about,
     answer: first?.answer ?? '',
     also: more.map(({ answer }) => answer),
+    details: said.flatMap(({ details }) => details ?? []),
     fixes: [...new Set(said.flatMap(({ fixes }) => fixes ?? []))],
     timeline,
   };

@@ -57,6 +57,13 @@ test('nothing follows from nothing, and the view is as it was', () => {
   expect(JSON.stringify([...view.all('task')])).toBe(before);
 });
 
+test('what a host that is down held is not waited for', () => {
+  const cluster = clusterOf({ web: web(3) });
+  cluster.killNode('n2');
+  cluster.pass(60_000);
+  expect(ahead(cluster.view, [], noon + 120_000)).toMatchObject({ atRest: true, lastsMs: 0, steps: [] });
+});
+
 test('an update is told start-first, one place after another, with no ready task less', () => {
   const { view } = clusterOf({ web: web(3) });
   const told = ahead(view, newRevision(view, 'web', web(3, { container: aContainer({ image: 'web:2' }) })));

@@ -21,7 +21,7 @@ export function isReady({ desired, status }: Task): boolean {
 /** Where a service stands; one that is gone rests. */
 export function standingOf(view: View, service: Service | undefined): Standing {
   if (!service) return { desired: 0, ready: 0, atRest: true };
-  const live = [...view.tasksOfService(service.id)].filter(({ status }) => !isTerminal(status.state));
+  const live = [...view.tasksOfService(service.id)].filter((task) => isThere(view, task));
   if (service.removing) return { desired: 0, ready: 0, atRest: false };
   if (service.spec.job) return { ...jobStanding(service), ready: live.filter(isReady).length };
   const target = targetRevision(service);
@@ -43,4 +43,10 @@ function jobStanding({ spec, job, revisionId }: Service): Omit<Standing, 'ready'
   const scheduled = spec.job?.schedule !== undefined;
   const over = run ? isOverRun(run) && (scheduled || run.revisionId === revisionId) : scheduled;
   return { desired: 0, atRest: over };
+}
+
+/** A host that is down cannot say that what it should stop has stopped: that is not waited for. */
+function isThere(view: View, { desired, nodeId, status }: Task): boolean {
+  if (isTerminal(status.state)) return false;
+  return desired === 'running' || nodeId === undefined || view.get('node', nodeId)?.state === 'ready';
 }

@@ -27,6 +27,8 @@ export interface WhyAnswer {
   fixes: string[];
   /** the oldest first */
   timeline: Happened[];
+  /** what the answer rests on, a line each */
+  details: string[];
 }
 
 export interface Happened {
@@ -147,7 +149,7 @@ export const WhyResponse: MessageFns<WhyResponse> = {
 };
 
 function createBaseWhyAnswer(): WhyAnswer {
-  return { about: "", answer: "", also: [], fixes: [], timeline: [] };
+  return { about: "", answer: "", also: [], fixes: [], timeline: [], details: [] };
 }
 
 export const WhyAnswer: MessageFns<WhyAnswer> = {
@@ -166,6 +168,9 @@ export const WhyAnswer: MessageFns<WhyAnswer> = {
     }
     for (const v of message.timeline) {
       Happened.encode(v!, writer.uint32(2194).fork()).join();
+    }
+    for (const v of message.details) {
+      writer.uint32(2202).string(v!);
     }
     return writer;
   },
@@ -223,6 +228,14 @@ export const WhyAnswer: MessageFns<WhyAnswer> = {
             message.timeline.push(Happened.decode(reader, reader.uint32()));
             continue;
           }
+          case 275: {
+            if (tag !== 2202) {
+              break;
+            }
+
+            message.details.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -245,6 +258,7 @@ export const WhyAnswer: MessageFns<WhyAnswer> = {
     message.also = object.also?.map((e) => e) || [];
     message.fixes = object.fixes?.map((e) => e) || [];
     message.timeline = object.timeline?.map((e) => Happened.fromPartial(e)) || [];
+    message.details = object.details?.map((e) => e) || [];
     return message;
   },
 };
