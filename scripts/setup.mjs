@@ -17,6 +17,8 @@ export const hostPrograms = {
   nft: 'nftables',
   ip: 'iproute2',
   conntrack: 'conntrack',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
   busybox: 'busybox-static',
   nsenter: 'util-linux',
   zstd: 'zstd',

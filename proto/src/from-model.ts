@@ -1,12 +1,13 @@
 import type * as model from '@gantry/model/assignment';
 import type { BackendChange } from '@gantry/model/endpoint-change';
-import type { NodeDescription } from '@gantry/model/node';
+import type { NodeDescription, NodeNetwork } from '@gantry/model/node';
 import type { ContainerSpec, PortSpec, ResolvedImage, ServiceSpec } from '@gantry/model/service';
 import type { RegistryCredential } from '@gantry/model/registry';
 import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
+import type * as encryption from './gen/gantry/v1/encryption.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { rolloutToWire } from './rollout.ts';
 import { networkingFromModel } from './networking.ts';
@@ -85,7 +86,11 @@ export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignmen
 }
 
 export function peer(value: model.PeerAssignment): agent.Peer {
-  return { ...value };
+  return { ...value, keys: (value.keys ?? []).map((key) => ({ ...key })) };
+}
+
+export function nodeNetwork({ keys, encrypted, problem }: NodeNetwork): encryption.NodeNetwork {
+  return { keys: keys.map((key) => ({ ...key })), encrypted, problem: problem ?? '' };
 }
 
 export function endpoint(value: model.EndpointAssignment): agent.Endpoint {

@@ -1,6 +1,6 @@
 import type * as model from '@gantry/model/assignment';
 import type { BackendChange } from '@gantry/model/endpoint-change';
-import type { NodeDescription } from '@gantry/model/node';
+import type { NodeDescription, NodeNetwork } from '@gantry/model/node';
 import type {
   ContainerSpec,
   PortSpec,
@@ -15,6 +15,7 @@ import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
+import type * as encryption from './gen/gantry/v1/encryption.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { networkingToModel } from './networking.ts';
 import { placementToModel } from './placement.ts';
@@ -154,8 +155,16 @@ export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignmen
   };
 }
 
-export function peer(value: agent.Peer): model.PeerAssignment {
-  return { ...value };
+export function peer({ keys, ...value }: agent.Peer): model.PeerAssignment {
+  return { ...value, ...(keys.length > 0 && { keys: keys.map((key) => ({ ...key })) }) };
+}
+
+export function nodeNetwork({ keys, encrypted, problem }: encryption.NodeNetwork): NodeNetwork {
+  return { keys: keys.map((key) => ({ ...key })), encrypted, ...(problem !== '' && { problem }) };
+}
+
+export function encryptionAssignment(value: encryption.Encryption): model.EncryptionAssignment {
+  return { ...value, mode: word('encryption.mode', value.mode, ['none', 'wireguard']) };
 }
 
 export function backendChange(value: BackendChanges): BackendChange {

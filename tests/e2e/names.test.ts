@@ -6,6 +6,7 @@ import { exec } from '@gantry/kit/exec';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
 import { root } from '../support/imports.ts';
+import { captured } from '../support/net-lab/capture.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
 const stacks = {
@@ -28,7 +29,7 @@ networks: { edge: { external: true } }
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start('names');
+  cluster = await TestCluster.start('names', { encryption: 'wireguard' });
   const archive = join(cluster.directory, 'hello.tar');
   execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
   await cluster.ok('image', 'load', archive);
@@ -76,6 +77,26 @@ test('services are reached by name from every host, through what the image itsel
         /^Hello/,
       );
   }
+});
+
+test('what they say to each other crosses between hosts in secret', async () => {
+  const { switchNs, hosts } = cluster.local.topology;
+  const addresses = hosts.map(({ address }) => address);
+  const packets = await captured(switchNs, async () => {
+    for (const task of await cluster.running('web')) {
+      for (const name of ['1.web', '2.web', '3.web', 'api'])
+        await insidePid(task.status?.pid ?? 0, 'wget', '-qO-', `http://${name}:8080/`);
+    }
+  });
+  const between = packets.filter(({ from, to }) => addresses.includes(from) && addresses.includes(to));
+  expect(between.length).toBeGreaterThan(30);
+  expect(between.filter(({ protocol, port }) => protocol !== 17 || port !== 51_820)).toEqual([]);
+  expect(between.filter(({ bytes }) => ['Hello', 'GET /'].some((word) => bytes.includes(word)))).toEqual([]);
+  expect(await cluster.ok('node', 'ls', '-o', 'wide')).toMatch(/wireguard +1 /);
+  await cluster.ok('node', 'rotate-key', 'n1');
+  const key = async (): Promise<true | undefined> =>
+    (await cluster.nodes()).find(({ name }) => name === 'n1')?.keyGeneration === 2 ? true : undefined;
+  await waitFor('a new key', key, 10_000, 100);
 });
 
 test('tasks, slots and round robin are answered with addresses of tasks', async () => {

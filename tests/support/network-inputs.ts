@@ -11,6 +11,7 @@ export const testConfig: TableConfig = {
   ...pools,
   subnet,
   guarded: ['10.208.0.1'],
+  encrypted: false,
 };
 export const nothing: TableInput = { endpoints: [], locals: [], peers: [] };
 
@@ -71,5 +72,8 @@ export const someInput: fc.Arbitrary<TableInput> = fc.record({
       ),
     )
     .map((all) => all.flatMap((one) => (one ? [aLocal(...one)] : []))),
-  peers: fc.subarray([aPeer(2, '10.208.0.12'), aPeer(3, '10.208.0.13')]),
+  peers: fc.subarray([
+    { ...aPeer(2, '10.208.0.12'), keys: [{ generation: 2, publicKey: 'x' }] },
+    aPeer(3, '10.208.0.13'),
+  ]),
 });

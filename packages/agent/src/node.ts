@@ -53,6 +53,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     ...(fences && { contact: fences }),
     reporter,
     volumeNews,
+    networkReport: () => parts.network.report(),
     statuses: () => worker.statuses(),
     onAssignments: (assignments) => worker.assign(assignments),
     onSession: (session, client) => parts.onSession?.(session, client),

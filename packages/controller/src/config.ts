@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GantryError } from '@gantry/kit/errors';
+import type { EncryptionMode } from '@gantry/model/node';
 import { defaultSettings } from './reconcilers/reconciler.ts';
 
 export interface ControllerConfig {
@@ -19,9 +20,12 @@ export interface ControllerConfig {
   readonly fenceMs: number;
   /** Pool that nodes' subnets (a /24 each) are cut from; agents of real hosts know the default only. */
   readonly nodePool: string;
+  /** Set for the whole cluster when this controller begins to lead; absent: what was set before. */
+  readonly encryption?: EncryptionMode;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
+const modes = ['none', 'wireguard'] as const;
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 /** The controller's configuration from its flags; throws `invalid` with everything that is wrong at once. */
@@ -45,6 +49,9 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     problems.push(`--node-pool ${nodePool}: write a range of addresses, e.g. 10.210.0.0/16`);
   const logLevel = levels.find((level) => level === (values['log-level'] ?? 'info'));
   if (!logLevel) problems.push(`--log-level ${String(values['log-level'])}: one of ${levels.join(', ')}`);
+  const encryption = modes.find((mode) => mode === values.encryption);
+  if (values.encryption !== undefined && !encryption)
+    problems.push(`--encryption ${values.encryption}: one of ${modes.join(', ')}`);
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
   return {
     listen,
@@ -57,6 +64,7 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     silenceMs: silenceMs ?? 5_000,
     fenceMs: fenceMs ?? defaultSettings.fenceMs,
     nodePool,
+    ...(encryption && { encryption }),
     logLevel: logLevel ?? 'info',
   };
 }
@@ -84,6 +92,7 @@ function parse(argv: readonly string[]) {
         silence: { type: 'string' },
         fence: { type: 'string' },
         'node-pool': { type: 'string' },
+        encryption: { type: 'string' },
         'log-level': { type: 'string' },
       },
     }).values;

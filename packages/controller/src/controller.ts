@@ -64,6 +64,7 @@ export async function startController(
         silenceMs: config.silenceMs,
         nodePool: config.nodePool,
         fenceMs: config.fenceMs,
+        ...(config.encryption && { encryption: config.encryption }),
         agentNats: config.agentNats,
         version: controllerVersion,
         serve: (doors) => serve(config, doors, log),

@@ -1,6 +1,7 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { Random } from '@gantry/kit/random';
+import type { EncryptionMode } from '@gantry/model/node';
 import type { AgentGatewayServer } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
 import { controlService } from './api/control.ts';
@@ -18,6 +19,7 @@ import { defaultSettings, type Reconciler } from './reconcilers/reconciler.ts';
 import { schedule } from './reconcilers/schedule.ts';
 import { services } from './reconcilers/services/services.ts';
 import { RelayHub } from './relay/relay-hub.ts';
+import { setEncryption } from './store/cluster-settings.ts';
 import { maxWrites, type Store } from './store/store.ts';
 import type { UsageBoard } from './telemetry/usage-board.ts';
 
@@ -48,6 +50,8 @@ export interface TermDeps {
   readonly fenceMs?: number;
   /** Pool of nodes' subnets; the default if absent. */
   readonly nodePool?: string;
+  /** What the cluster's setting becomes; absent: it stays as it is. */
+  readonly encryption?: EncryptionMode;
   /** What agents are told; empty: no telemetry. */
   readonly agentNats: string;
   readonly version: string;
@@ -64,6 +68,7 @@ export interface Term {
 export async function startTerm(deps: TermDeps): Promise<Term> {
   const { newId, silenceMs, nodePool = defaultSettings.nodePool, fenceMs = defaultSettings.fenceMs } = deps;
   const base = { ...deps, maxWrites, fenceMs };
+  if (deps.encryption) await setEncryption(deps.store, deps.encryption);
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();

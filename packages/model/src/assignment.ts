@@ -1,5 +1,6 @@
 import type { NodeId, RevisionId, ServiceId, TaskId } from './ids.ts';
 import type { ServiceNetworking } from './network.ts';
+import type { EncryptionMode, TunnelKey } from './node.ts';
 import type { ContainerSpec, PortSpec, ResolvedImage } from './service.ts';
 
 /** All that an agent needs to run, keep or stop one task. */
@@ -27,6 +28,15 @@ export interface PeerAssignment {
   readonly name: string;
   readonly address: string;
   readonly subnet: string;
+  /** Keys of its encrypted tunnel, newest first; absent: it has told none yet. */
+  readonly keys?: readonly TunnelKey[];
+}
+
+/** How a host should speak with the others. */
+export interface EncryptionAssignment {
+  readonly mode: EncryptionMode;
+  /** A host whose newest key is older makes a new one; 0: any will do. */
+  readonly keyGeneration: number;
 }
 
 /** A service as every host's load balancing and names need it: only backends that are ready. */
@@ -48,6 +58,8 @@ export interface EndpointAssignment {
 export interface NodeAssignments {
   /** Absent until `allocate` has given the node its subnet. */
   readonly subnet?: string;
+  /** Absent: as it was before, also as it was before the agent started. */
+  readonly encryption?: EncryptionAssignment;
   readonly tasks: ReadonlyMap<TaskId, TaskAssignment>;
   readonly peers: ReadonlyMap<NodeId, PeerAssignment>;
   readonly endpoints: ReadonlyMap<ServiceId, EndpointAssignment>;

@@ -17,6 +17,27 @@ export interface NodeDescription {
   readonly devices?: Readonly<Record<string, number>>;
 }
 
+/** One of the keys of a host's encrypted tunnel; a new one comes before the old one goes. */
+export interface TunnelKey {
+  /** Grows by one with each key of the host, from 1. */
+  readonly generation: number;
+  /** WireGuard's, base64. */
+  readonly publicKey: string;
+}
+
+/** How hosts speak with each other: a setting of the whole cluster. */
+export type EncryptionMode = 'none' | 'wireguard';
+
+/** What an agent says of its host's network. */
+export interface NodeNetwork {
+  /** Newest first. */
+  readonly keys: readonly TunnelKey[];
+  /** It sends nothing to other hosts but through the encrypted tunnel. */
+  readonly encrypted: boolean;
+  /** What does not work, in words; absent while all is well. */
+  readonly problem?: string;
+}
+
 /**
  * `unknown`: registered before this controller led and not heard since; `ready`; `down`: silent for too long, its
  * tasks are replaced elsewhere.
@@ -45,6 +66,10 @@ export interface Node {
   readonly pressure?: string;
   /** Named volumes on its disk; absent: none, or not told yet. Written by `dispatcher` when one came or went. */
   readonly volumes?: HeldVolumes;
+  /** Written by `dispatcher`. */
+  readonly network?: NodeNetwork;
+  /** The key that the host's tunnel should have at least. Written by `api`; absent: any. */
+  readonly keyGeneration?: number;
   /** Written by `node-health`. */
   readonly state: NodeState;
   readonly stateReason: string;

@@ -1,5 +1,6 @@
 import type { Node } from './node.ts';
 import type { Revision, Service } from './service.ts';
+import type { ClusterSettings } from './settings.ts';
 import type { Task } from './task.ts';
 
 /** Every kind of object in the store; the key is `/gantry/v1/<kind>/<id>`. */
@@ -8,8 +9,9 @@ export interface ObjectKinds {
   readonly service: Service;
   readonly revision: Revision;
   readonly task: Task;
+  readonly settings: ClusterSettings;
 }
 
 export type Kind = keyof ObjectKinds;
 export type AnyObject = ObjectKinds[Kind];
-export const kinds = ['node', 'service', 'revision', 'task'] as const satisfies readonly Kind[];
+export const kinds = ['node', 'service', 'revision', 'task', 'settings'] as const satisfies readonly Kind[];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@gantry/kit/clock';
 import { silentLogger, type Logger } from '@gantry/kit/log';
-import type { EndpointAssignment } from '@gantry/model/assignment';
+import type { EncryptionAssignment, EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
 import { createKernelNetwork } from '../../../packages/agent/src/network/kernel/kernel-network.ts';
 import { settingsThrough } from '../../../packages/agent/src/network/kernel/settings.ts';
 import type {
@@ -22,7 +22,10 @@ export class LabHosts {
   readonly attachments = new Map<string, Attachment>();
   readonly #dirs = new Map<string, string>();
   readonly #log: Logger;
+  #skewMs = 0;
   #endpoints: readonly EndpointAssignment[] = [];
+  /** As the controller would say it: for a host of its own, or for all. */
+  readonly encryption = new Map<string, EncryptionAssignment>();
   #tasks: readonly (TaskNetworking & { readonly host: string })[] = [];
 
   constructor(lab: Lab, log: Logger = silentLogger) {
@@ -43,6 +46,16 @@ export class LabHosts {
     for (const dir of this.#dirs.values()) await rm(dir, { recursive: true });
   }
 
+  /** Time passes for all hosts. */
+  later(ms: number): void {
+    this.#skewMs += ms;
+  }
+
+  /** Where a host keeps what outlives its agent. */
+  dir(host: string): string {
+    return this.#dirs.get(host) ?? '';
+  }
+
   /** Begins the life of a host's network, or another one. */
   async start(host: string): Promise<void> {
     await this.networks.get(host)?.close();
@@ -53,7 +66,11 @@ export class LabHosts {
       exec: this.lab.exec(host),
       settings: settingsThrough(this.lab.exec(host)),
       follow: this.lab.follow(host),
-      clock: systemClock,
+      clock: {
+        ...systemClock,
+        now: () => systemClock.now() + this.#skewMs,
+        monotonic: () => systemClock.monotonic() + this.#skewMs,
+      },
       log: this.#log,
     });
     this.networks.set(host, network);
@@ -85,13 +102,21 @@ export class LabHosts {
 
   state(host: string): NetworkState {
     const others = this.lab.hosts.filter((other) => other !== host);
+    const encryption = this.encryption.get(host);
     return {
       subnet: aPeer(numberOf(host), '').subnet,
       address: this.lab.address(host),
-      peers: others.map((other) => aPeer(numberOf(other), this.lab.address(other))),
+      ...(encryption && { encryption }),
+      peers: others.map((other) => this.#peer(other)),
       endpoints: this.#endpoints,
       tasks: this.#tasks.filter((task) => task.host === host),
     };
+  }
+
+  /** A host as the controller tells it to others: with the keys that it last told. */
+  #peer(host: string): PeerAssignment {
+    const keys = this.networks.get(host)?.report().keys ?? [];
+    return { ...aPeer(numberOf(host), this.lab.address(host)), ...(keys.length > 0 && { keys }) };
   }
 
   address(taskId: string): string {

@@ -26,6 +26,7 @@ export async function withNames(network: Network, directory: Directory): Promise
     },
     limit: (containerId, bandwidth) => network.limit(containerId, bandwidth),
     attached: () => network.attached(),
+    report: () => network.report(),
     teardown: () => network.teardown(),
     close: () => network.close(),
   };

@@ -1,4 +1,9 @@
-import type { NodeAssignments, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import type {
+  EncryptionAssignment,
+  NodeAssignments,
+  PeerAssignment,
+  TaskAssignment,
+} from '@gantry/model/assignment';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import { readEndpoints, type Endpoints, type ReadEndpoints } from './endpoints.ts';
 import * as toModel from '@gantry/proto/to-model';
@@ -10,6 +15,7 @@ const nothing: Endpoints = new Map();
 export class AssignmentsBook {
   #sequence = 0;
   #subnet: string | undefined;
+  #encryption: EncryptionAssignment | undefined;
   #tasks = new Map<string, TaskAssignment>();
   #peers = new Map<string, PeerAssignment>();
   #endpoints = nothing;
@@ -25,6 +31,7 @@ export class AssignmentsBook {
     else if (message.sequence !== this.#sequence + 1) return undefined;
     this.#sequence = message.sequence;
     if (message.subnet !== undefined) this.#subnet = message.subnet;
+    if (message.encryption) this.#encryption = toModel.encryptionAssignment(message.encryption);
     update(
       this.#tasks,
       message.tasks.map(toModel.taskAssignment),
@@ -36,6 +43,7 @@ export class AssignmentsBook {
       this.#endpoints = this.#readEndpoints(this.#endpoints, round);
     return {
       ...(this.#subnet !== undefined && { subnet: this.#subnet }),
+      ...(this.#encryption && { encryption: this.#encryption }),
       tasks: this.#tasks,
       peers: this.#peers,
       endpoints: this.#endpoints,
@@ -44,6 +52,7 @@ export class AssignmentsBook {
 
   #clear(): void {
     this.#subnet = undefined;
+    this.#encryption = undefined;
     this.#tasks = new Map();
     this.#peers = new Map();
     this.#endpoints = nothing;

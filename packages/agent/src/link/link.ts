@@ -3,7 +3,7 @@ import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { NodeAssignments } from '@gantry/model/assignment';
-import type { NodeDescription } from '@gantry/model/node';
+import type { NodeDescription, NodeNetwork } from '@gantry/model/node';
 import type { TaskStatus } from '@gantry/model/task';
 import type { HeldVolumes } from '@gantry/model/volume';
 import type {
@@ -42,6 +42,8 @@ export interface LinkDeps {
   readonly readEndpoints?: ReadEndpoints;
   /** Hears of contact with the controller: words sent at `sentAt` were acknowledged, and all that is assigned is known. */
   readonly contact?: Pick<FenceKeeper, 'now' | 'contact'>;
+  /** What is to be said of this host's network now. */
+  readonly networkReport: () => NodeNetwork;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -102,6 +104,7 @@ export class Link {
       name,
       description: fromModel.nodeDescription(description),
       volumes: volumes && fromModel.heldVolumes(volumes),
+      network: fromModel.nodeNetwork(this.#deps.networkReport()),
     };
     const contact = new Contact(this.#deps.contact);
     const heard = contact.sending();
@@ -210,13 +213,14 @@ export class Link {
 function beat(
   client: AgentGatewayClient,
   session: RegisterResponse,
-  { clock, pressure }: Pick<LinkDeps, 'clock' | 'pressure'>,
+  { clock, pressure, networkReport }: Pick<LinkDeps, 'clock' | 'pressure' | 'networkReport'>,
   ends: Ends,
   contact: Contact,
 ): () => void {
   let cancel: () => void = () => undefined;
   const once = (): void => {
-    const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '' };
+    const network = fromModel.nodeNetwork(networkReport());
+    const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '', network };
     const heard = contact.sending();
     unary(client.heartbeat.bind(client), request, clock).then(
       () => {

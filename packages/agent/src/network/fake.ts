@@ -1,6 +1,7 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { Bandwidth } from '@gantry/model/limits';
 import { sharedNetworks, reachesOutside } from '@gantry/model/network';
+import type { NodeNetwork } from '@gantry/model/node';
 import type { PortSpec } from '@gantry/model/service';
 import type { Attachment, Network, NetworkState, TaskNetworking } from './network.ts';
 import { AddressBook, type Lease } from './plan/address-book.ts';
@@ -45,6 +46,10 @@ export class FakeNetwork implements Network {
 
   attached(): Promise<readonly Attachment[]> {
     return Promise.resolve(this.#book.held().map(attachmentOf));
+  }
+
+  report(): NodeNetwork {
+    return { keys: [], encrypted: this.state?.encryption?.mode === 'wireguard' };
   }
 
   teardown(): Promise<void> {

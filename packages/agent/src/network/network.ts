@@ -1,6 +1,7 @@
-import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import type { EncryptionAssignment, EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
 import type { Bandwidth } from '@gantry/model/limits';
 import type { ServiceNetworking } from '@gantry/model/network';
+import type { NodeNetwork } from '@gantry/model/node';
 import type { PortSpec } from '@gantry/model/service';
 
 /** What this host's network should look like. */
@@ -9,6 +10,8 @@ export interface NetworkState {
   readonly subnet: string;
   /** This host's address among the hosts. */
   readonly address: string;
+  /** Absent: in plain. */
+  readonly encryption?: EncryptionAssignment;
   readonly peers: readonly PeerAssignment[];
   readonly endpoints: readonly EndpointAssignment[];
   /** The tasks of this host, by their ids. */
@@ -51,6 +54,8 @@ export interface Network {
   /** Removes every trace of the container; idempotent. */
   detach(containerId: string): Promise<void>;
   attached(): Promise<readonly Attachment[]>;
+  /** What the controller should know of this host's network; costs nothing. */
+  report(): NodeNetwork;
   /** Removes everything of ours from this host's network (leave, end of a test cluster). */
   teardown(): Promise<void>;
   close(): Promise<void>;

@@ -38,6 +38,8 @@ export class Worker {
    */
   #unknown: ReadonlyMap<string, ContainerState> | undefined;
   #network: NetworkState | undefined;
+  /** As last told: a controller that says nothing of it does not end the encryption that another one began. */
+  #encryption: NetworkState['encryption'];
   /** Network changes are applied one after another; only the newest waiting one counts. */
   #applying: Promise<void> = Promise.resolve();
   #networkReady!: () => void;
@@ -63,6 +65,7 @@ export class Worker {
     const [records, containers] = await Promise.all([disk.records(), runtime.list()]);
     runtime.onExit((id, exit) => this.#runners.get(id)?.exited(exit));
     const network = await disk.load<NetworkState>(networkFile);
+    this.#encryption = network?.encryption;
     if (network) this.#configure(network);
     for (const record of records) {
       const { taskId, container } = record.assignment;
@@ -90,8 +93,10 @@ export class Worker {
    */
   assign(wanted: NodeAssignments): Promise<boolean> {
     if (wanted.subnet !== undefined) {
+      this.#encryption = wanted.encryption ?? this.#encryption;
       const state: NetworkState = {
         subnet: wanted.subnet,
+        ...(this.#encryption && { encryption: this.#encryption }),
         address: this.#deps.address,
         peers: [...wanted.peers.values()],
         endpoints: [...wanted.endpoints.values()],
@@ -184,9 +189,11 @@ export class Worker {
     this.#pendingNetwork = undefined;
     if (!state) return;
     try {
+      // What must be encrypted must be so also for an agent that begins after this one failed or was killed.
+      if (state.encryption?.mode === 'wireguard') await this.#deps.disk.keep(networkFile, state);
       await this.#deps.network.configure(state);
       this.#networkReady();
-      await this.#deps.disk.keep(networkFile, state);
+      if (state.encryption?.mode !== 'wireguard') await this.#deps.disk.keep(networkFile, state);
     } catch (error) {
       // The driver checks itself every few seconds; the next state or check tries again.
       this.#network = undefined;
@@ -233,6 +240,7 @@ function bound(network: Network): Network {
     limit: (id, bandwidth) => network.limit(id, bandwidth),
     detach: (id) => network.detach(id),
     attached: () => network.attached(),
+    report: () => network.report(),
     teardown: () => network.teardown(),
     close: () => network.close(),
   };

@@ -64,6 +64,20 @@ export function labelCommand(
   });
 }
 
+/** `gantry node rotate-key NODE…`: each host makes a new key for its encrypted tunnel; nothing that runs notices. */
+export function rotateKeyCommand(io: Io, options: GlobalOptions, names: readonly string[]): Promise<number> {
+  return withContext(io, options, async ({ client, output }) => {
+    const nodes = [];
+    for (const name of names) {
+      const { node } = await client.call(client.control.rotateKey.bind(client.control), { name });
+      if (node) nodes.push(node);
+      output.say(`${name} makes a new key; it takes over once the other hosts have it`);
+    }
+    output.done(nodes);
+    return 0;
+  });
+}
+
 /** `gantry node rm NODE` */
 export function nodeRmCommand(io: Io, options: LabelOptions, names: readonly string[]): Promise<number> {
   return withContext(io, options, async ({ client, output }) => {

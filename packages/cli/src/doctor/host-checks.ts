@@ -30,6 +30,7 @@ export async function checkHost(exec: Exec): Promise<readonly CheckResult[]> {
     ...(await Promise.all(programs.map(([program, name]) => programCheck(program, name)))),
     ...(await kernelChecks()),
     await nftCheck(exec),
+    await wireguardCheck(exec),
   ];
 }
 
@@ -84,5 +85,29 @@ async function nftCheck(exec: Exec): Promise<CheckResult> {
     ok,
     found: ok ? 'works' : (result?.stderr.trim() ?? 'cannot run nft'),
     fix: 'use a kernel with CONFIG_NF_TABLES',
+  };
+}
+
+/** What an encrypted cluster needs: `wg`, and WireGuard of the kernel or of `wireguard-go`. Others can do without. */
+async function wireguardCheck(exec: Exec): Promise<CheckResult> {
+  const name = 'wireguard (for --encryption)';
+  const [tool, userspace] = await Promise.all(
+    ['wg', 'wireguard-go'].map((program) => programCheck(program, '')),
+  );
+  const kernel = await exec(['modprobe', '-n', 'wireguard']).catch(() => undefined);
+  const inKernel = kernel?.code === 0;
+  const tun = await access('/dev/net/tun').then(
+    () => true,
+    () => false,
+  );
+  const missing = [
+    ...(tool?.ok ? [] : ['wg']),
+    ...(inKernel || (userspace?.ok && tun) ? [] : [userspace?.ok ? '/dev/net/tun' : 'wireguard-go']),
+  ];
+  return {
+    name,
+    ok: missing.length === 0,
+    found: missing.length > 0 ? `no ${missing.join(', ')}` : inKernel ? 'in the kernel' : 'wireguard-go',
+    fix: 'apt-get install wireguard-tools wireguard-go; modprobe tun',
   };
 }

@@ -11,6 +11,7 @@ import { waitFor } from '../local/wait.ts';
  */
 export async function purge({ exec, topology }: { exec: Exec; topology: Topology }): Promise<void> {
   for (const host of topology.hosts) await purgeContainers(exec, host.cgroupParent, host.runDir);
+  for (const host of topology.hosts) await purgeUnderlay(host.stateDir);
   await unmountBelow(exec, [topology.stateDir, topology.runDir]);
   const own = topology.hosts.flatMap((host) => [host.netns]);
   for (const netns of [...(await taskNamespaces(topology)), ...own, topology.switchNs]) {
@@ -57,6 +58,25 @@ async function monitors(runDir: string): Promise<readonly number[]> {
     if (argv[0]?.endsWith('conmon') === true && argv.some((word) => word.startsWith(`${runDir}/`))) {
       found.push(Number(name));
     }
+  }
+  return found;
+}
+
+/** Ends `wireguard-go` for the links of a host, which the configurations tell that it keeps for them. */
+async function purgeUnderlay(stateDir: string): Promise<void> {
+  const links = (await list(join(stateDir, 'network', 'wireguard')))
+    .filter((name) => name.endsWith('.conf'))
+    .map((name) => name.slice(0, -'.conf'.length));
+  if (links.length === 0) return;
+  await killAll(() => servers(links));
+  for (const link of links) await rm(`/var/run/wireguard/${link}.sock`, { force: true });
+}
+
+async function servers(links: readonly string[]): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const name of (await list('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const argv = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (argv[0]?.endsWith('wireguard-go') && links.includes(argv[1] ?? '')) found.push(Number(name));
   }
   return found;
 }

@@ -62,6 +62,8 @@ async function processes(): Promise<Trace[]> {
     );
     if (program === 'conmon' && id !== undefined)
       traces.push({ kind: 'monitor', taskId: id, what: `pid ${pid}` });
+    if (program === 'wireguard-go' && /^gw[A-Za-z0-9]{10}$/.test(argv[1] ?? ''))
+      traces.push({ kind: 'process', what: `pid ${pid} (wireguard-go ${argv[1] ?? ''})` });
   }
   return traces;
 }
@@ -151,7 +153,8 @@ async function networkTraces(exec: Exec, inside: readonly string[], where: strin
     const [, prefix = '', id = ''] = match;
     traces.push({ kind: 'link', taskId: id, what: `${prefix}${id} in ${where}` });
   }
-  if (/^\d+: gx[:@]/m.test(links)) traces.push({ kind: 'link', what: `gx in ${where}` });
+  for (const match of links.matchAll(/^\d+: (gx|gw[A-Za-z0-9]{10})[:@]/gm))
+    traces.push({ kind: 'link', what: `${match[1] ?? ''} in ${where}` });
   const routes = (await exec([...inside, 'ip', '-o', 'route', 'show', 'table', 'all'])).stdout;
   for (const match of routes.matchAll(new RegExp(`^(\\S+) dev gv(${taskId})`, 'gm'))) {
     if (match[1] !== undefined && match[2] !== undefined) {

@@ -20,6 +20,8 @@ export interface LocalClusterOptions {
   readonly insecureRegistries?: readonly string[];
   readonly silence?: string;
   readonly fence?: string;
+  /** `wireguard`: hosts speak with each other in secret. */
+  readonly encryption?: string;
   readonly logLevel?: string;
   /** Hears of a program that ended although nobody asked it to. */
   readonly onSurprise?: (name: string, how: string) => void;
@@ -151,6 +153,7 @@ export class LocalCluster {
       '--etcd', `http://${topology.etcdHost}:${ports.etcd}`,
       '--nats', `nats://${topology.gateway}:${ports.nats}`,
       '--state-dir', join(topology.stateDir, 'controller'),
+      ...(this.#options.encryption === undefined ? [] : ['--encryption', this.#options.encryption]),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
       ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),
       ...this.#commonFlags(),

@@ -13,6 +13,7 @@ export interface DevOptions {
   readonly name: string;
   /** A directory with `compose.yaml` and, if it needs an image of its own, `build-image.mjs`. */
   readonly example?: string;
+  readonly encryption?: string;
   /** Listen where the cli looks first. */
   readonly loopback: boolean;
   /** Show, check, clean up and end. */
@@ -31,6 +32,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
     gantryBin,
     exec,
     onLoopback: options.loopback,
+    ...(options.encryption !== undefined && { encryption: options.encryption }),
     onSurprise: (name, how) => say(`${name} ended by itself (${how}); its log is in the state directory`),
   });
   try {

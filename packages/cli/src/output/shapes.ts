@@ -79,10 +79,19 @@ export const nodeShape: Shape<NodeView> = {
     String(node.tasks),
     `${cores(node.reservedCpuMillis)}/${cores(node.cpuMillis)}`,
     `${bytes(node.reservedMemoryBytes)}/${bytes(node.memoryBytes)}`,
-    node.state === 'ready' ? printable(node.pressure) : node.reason,
+    node.state === 'ready'
+      ? printable([node.pressure, node.networkProblem].filter(Boolean).join('; '))
+      : node.reason,
   ],
-  wideHeader: ['SUBNET', 'ARCH', 'VERSION', 'ID'],
-  wideRow: (node) => [node.subnet, node.arch, node.agentVersion, node.id],
+  wideHeader: ['SUBNET', 'ENCRYPTION', 'KEY', 'ARCH', 'VERSION', 'ID'],
+  wideRow: (node) => [
+    node.subnet,
+    node.encryption === '' ? 'none' : node.encryption,
+    String(node.keyGeneration),
+    node.arch,
+    node.agentVersion,
+    node.id,
+  ],
   name: (node) => node.name,
   empty: 'no hosts have joined',
 };

@@ -86,6 +86,7 @@ function addDev(cli: Cli, program: Command): void {
     .option('--nodes <number>', 'hosts', Number, 3)
     .option('--name <name>', 'name of the cluster', 'dev')
     .option('--example <directory>', 'deploy this example')
+    .option('--encryption <mode>', 'wireguard: hosts speak with each other in secret')
     .option('--no-loopback', 'do not listen on 127.0.0.1:7443: for a second cluster on this machine')
     .option('--once', 'show, check, clean up and end', false);
   runs(cli, command, async (options: DevOptions) =>

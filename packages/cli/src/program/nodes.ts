@@ -26,6 +26,12 @@ export function addNodeCommands(cli: Cli, program: Command): void {
     async (options: GlobalOptions, name: string, words: string[]) =>
       (await import('../commands/node-changes.ts')).labelCommand(cli.io, options, name, words),
   );
+  runs(
+    cli,
+    declare(node, 'rotate-key <nodes...>', 'give hosts new keys for the encrypted tunnel; connections go on'),
+    async (options: GlobalOptions, names: string[]) =>
+      (await import('../commands/node-changes.ts')).rotateKeyCommand(cli.io, options, names),
+  );
   const rm = declare(node, 'rm <nodes...>', 'forget hosts that are gone for good');
   runs(
     cli,

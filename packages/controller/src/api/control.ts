@@ -58,6 +58,10 @@ export function controlService(deps: ControlDeps): ControlServer {
       const node = await nodes.label(name, set, unset);
       return { node: node && nodeView(view(), node) };
     }),
+    rotateKey: unary(async ({ name }) => {
+      const node = await nodes.rotateKey(name);
+      return { node: node && nodeView(view(), node) };
+    }),
     removeNode: unary(async ({ name, force }) => {
       await nodes.remove(name, force);
       return {};

@@ -44,6 +44,21 @@ export class Nodes {
     return node;
   }
 
+  /** The host makes a new key for its encrypted tunnel. Asked again before it has, it makes one only. */
+  async rotateKey(name: string): Promise<Node | undefined> {
+    const [node] = await this.#writer.commit((view) => {
+      const node = nodeNamed(view, name);
+      const newest = node.network?.keys[0]?.generation;
+      if (newest === undefined) {
+        throw new GantryError('conflict', `${node.name} has told no key yet`, {
+          hint: 'its agent is older, or has not registered since it was updated',
+        });
+      }
+      return [changed(node, { ...node, keyGeneration: newest + 1 })];
+    });
+    return node;
+  }
+
   /** The host is forgotten. One that is heard would only come back; one with tasks loses them: both want `force`. */
   async remove(name: string, force: boolean): Promise<void> {
     await this.#writer.commit((view) => {

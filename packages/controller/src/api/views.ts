@@ -135,6 +135,9 @@ export function nodeView(view: View, node: Node): NodeView {
     agentVersion: node.description.agentVersion,
     arch: node.description.arch,
     pressure: node.pressure ?? '',
+    networkProblem: node.network?.problem ?? '',
+    encryption: node.network?.encrypted ? 'wireguard' : '',
+    keyGeneration: node.network?.keys[0]?.generation ?? 0,
   };
 }
 

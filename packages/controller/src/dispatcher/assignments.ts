@@ -1,4 +1,9 @@
-import type { EndpointAssignment, PeerAssignment, TaskAssignment } from '@gantry/model/assignment';
+import type {
+  EncryptionAssignment,
+  EndpointAssignment,
+  PeerAssignment,
+  TaskAssignment,
+} from '@gantry/model/assignment';
 import { inOrder, type Backend } from '@gantry/model/endpoint-change';
 import { isFenced } from '@gantry/model/fence';
 import { liveLimits, withLiveLimits } from '@gantry/model/limits';
@@ -6,6 +11,7 @@ import { networkingOf } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
 import { same } from '@gantry/model/same';
 import type { Service } from '@gantry/model/service';
+import { settingsId } from '@gantry/model/settings';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Change, View } from '../store/store.ts';
 
@@ -47,7 +53,15 @@ export function desiredOnNode(task: Task): TaskAssignment['desired'] {
 /** A node as its peers reach it; undefined while it has no subnet. */
 export function peerAssignment(node: Node): PeerAssignment | undefined {
   if (node.subnet === undefined) return undefined;
-  return { nodeId: node.id, name: node.name, address: node.description.address, subnet: node.subnet };
+  const keys = node.network?.keys ?? [];
+  const { id: nodeId, name, subnet } = node;
+  return { nodeId, name, address: node.description.address, subnet, ...(keys.length > 0 && { keys }) };
+}
+
+/** How this node should speak with the others; undefined while nobody has said: as it was before. */
+export function encryptionAssignment(view: View, node: Node): EncryptionAssignment | undefined {
+  const mode = view.get('settings', settingsId)?.encryption;
+  return mode && { mode, keyGeneration: node.keyGeneration ?? 0 };
 }
 
 /** A service as every host balances it: only ready tasks that should run, on hosts that are not down. */

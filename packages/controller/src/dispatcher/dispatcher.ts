@@ -85,23 +85,25 @@ export class Dispatcher {
   /** The gRPC service. */
   service(): AgentGatewayServer {
     return {
-      register: answering(async ({ nodeId, name, description, volumes }) => {
+      register: answering(async ({ nodeId, name, description, volumes, network }) => {
         this.#mustLead();
         // From now on it is not said that it has not been heard, whatever becomes of this.
         this.#sessions.heard(nodeId);
         if (!description) throw new GantryError('invalid', 'a registration without a description');
         const held = volumes && toModel.heldVolumes(volumes);
-        await this.#registry.register(nodeId, name, toModel.nodeDescription(description), held);
+        const told = network && toModel.nodeNetwork(network);
+        await this.#registry.register(nodeId, name, toModel.nodeDescription(description), held, told);
         // A host that is known and unchanged needs no write, which would have told whether this controller leads.
         await this.#mustBeCurrent();
         const session = this.#sessions.begin(this.#deps.newId(), nodeId);
         this.#deps.log.info('a node registered', { node: name, nodeId });
         return { sessionId: session.id, heartbeatMs: this.#heartbeatMs, natsUrl: this.#deps.natsUrl };
       }),
-      heartbeat: answering(async ({ sessionId, pressure }) => {
+      heartbeat: answering(async ({ sessionId, pressure, network }) => {
         const { nodeId } = this.#session(sessionId);
         // What cannot be written now is said again with the next one.
-        await this.#registry.setPressure(nodeId, pressure).catch(() => undefined);
+        const told = network && toModel.nodeNetwork(network);
+        await this.#registry.setCondition(nodeId, pressure, told).catch(() => undefined);
         return {};
       }),
       reportVolumes: answering(async ({ sessionId, volumes }) => {

@@ -121,6 +121,7 @@ export class Feed {
       if (change.kind === 'task') this.#takeTask(change);
       else if (change.kind === 'node') this.#takeNode(change);
       else if (change.kind === 'service') this.#touchTasksOf(change);
+      else if (change.kind === 'settings') this.#touchAll();
     }
     if (touched || this.#peers.size > 0) this.#roundSoon();
   }
@@ -165,9 +166,15 @@ export class Feed {
   #takeNode({ id, before, after }: Change & { kind: 'node' }): void {
     if (!after || !isHeard(after)) this.#release(this.#barrier.left(id));
     const [old, now] = [before && peerAssignment(before), after && peerAssignment(after)];
+    if (before?.keyGeneration !== after?.keyGeneration) this.#subscribers.get(id)?.touch('peer', id);
     if (JSON.stringify(old) === JSON.stringify(now)) return;
     this.#subscribers.get(id)?.touch('peer', id);
     this.#peers.add(id);
+  }
+
+  /** Every node hears what holds for itself. */
+  #touchAll(): void {
+    for (const [nodeId, subscriber] of this.#subscribers) subscriber.touch('peer', nodeId);
   }
 
   /** Every host that is heard, connected at this moment or not, may still send the task connections. */

@@ -1,7 +1,7 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { Clock } from '@gantry/kit/clock';
 import { namePattern } from '@gantry/model/ids';
-import type { Node, NodeDescription } from '@gantry/model/node';
+import type { Node, NodeDescription, NodeNetwork } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { HeldVolumes } from '@gantry/model/volume';
 import type { Store, Write } from '../store/store.ts';
@@ -31,6 +31,7 @@ export class NodeRegistry {
     name: string,
     description: NodeDescription,
     volumes?: HeldVolumes,
+    network?: NodeNetwork,
   ): Promise<void> {
     if (!namePattern.test(name)) throw new GantryError('invalid', `"${name}" is not a name for a host`);
     await this.#commit(() => {
@@ -56,7 +57,8 @@ export class NodeRegistry {
           : [];
       const known = view.get('node', id);
       const now = known ? heard(known, name, description) : this.#create(id, name, description);
-      return [...gone, ...changed(known, volumes ? withVolumes(now, volumes) : now)];
+      const told = { ...now, ...(network && { network }) };
+      return [...gone, ...changed(known, volumes ? withVolumes(told, volumes) : told)];
     });
   }
 
@@ -80,15 +82,17 @@ export class NodeRegistry {
     });
   }
 
-  /** What the node says of its disk; empty: all is well. Written only when it changes. */
-  async setPressure(id: string, pressure: string): Promise<void> {
+  /** What the node says of its disk (empty: all is well) and of its network. Written only when it changes. */
+  async setCondition(id: string, pressure: string, network: NodeNetwork | undefined): Promise<void> {
+    const wanted = (node: Node): Node => {
+      const { pressure: _pressure, ...rest } = node;
+      return { ...rest, ...(pressure !== '' && { pressure }), ...(network && { network }) };
+    };
     const known = this.#store.view().get('node', id);
-    if (!known || (known.pressure ?? '') === pressure) return;
+    if (!known || same(known, wanted(known))) return;
     await this.#commit(() => {
       const node = this.#store.view().get('node', id);
-      if (!node) return [];
-      const { pressure: _pressure, ...rest } = node;
-      return [{ op: 'put', object: pressure === '' ? rest : { ...rest, pressure } }];
+      return node ? changed(node, wanted(node)) : [];
     });
   }
 

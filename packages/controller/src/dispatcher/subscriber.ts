@@ -1,11 +1,12 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { NodeId } from '@gantry/model/ids';
 import { liveLimits } from '@gantry/model/limits';
+import type { Node } from '@gantry/model/node';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import type { View } from '../store/store.ts';
 import type { EndpointRounds } from './endpoint-rounds.ts';
-import { desiredOnNode, peerAssignment, taskAssignment } from './assignments.ts';
+import { desiredOnNode, encryptionAssignment, peerAssignment, taskAssignment } from './assignments.ts';
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
 export interface Outlet {
@@ -47,6 +48,7 @@ export class Subscriber {
   /** The last round of endpoints that was sent. */
   #round = 0;
   #subnet: string | undefined;
+  #encryption = '';
   #sequence = 0;
   #scheduled = false;
   #blocked = false;
@@ -107,6 +109,7 @@ export class Subscriber {
       sequence: this.#sequence + 1,
       complete,
       subnet: undefined,
+      encryption: undefined,
       tasks: [],
       peers: [],
       removedTasks: [],
@@ -151,9 +154,7 @@ export class Subscriber {
   #addPeer(message: AssignmentsMessage, id: string): void {
     const node = this.#deps.view.get('node', id);
     if (id === this.#deps.nodeId) {
-      if (node?.subnet === this.#subnet) return;
-      this.#subnet = node?.subnet;
-      message.subnet = node?.subnet;
+      if (node) this.#addSelf(message, node);
       return;
     }
     const peer = node && peerAssignment(node);
@@ -162,10 +163,21 @@ export class Subscriber {
       message.peers.push(fromModel.peer(peer));
     } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
   }
+
+  /** What the node hears of itself. */
+  #addSelf(message: AssignmentsMessage, node: Node): void {
+    if (node.subnet !== this.#subnet) message.subnet = this.#subnet = node.subnet;
+    const encryption = encryptionAssignment(this.#deps.view, node);
+    const text = JSON.stringify(encryption ?? '');
+    if (text === this.#encryption) return;
+    this.#encryption = text;
+    message.encryption = encryption;
+  }
 }
 
 function isEmpty(message: AssignmentsMessage): boolean {
   const lists = [message.tasks, message.peers, message.endpointChanges];
   const removed = [message.removedTasks, message.removedPeers];
-  return message.subnet === undefined && [...lists, ...removed].every((list) => list.length === 0);
+  if (message.subnet !== undefined || message.encryption !== undefined) return false;
+  return [...lists, ...removed].every((list) => list.length === 0);
 }

@@ -34,7 +34,7 @@ export function* dependentsOf(change: Change, view: View): Iterable<string> {
   } else if (change.kind === 'node') {
     // A lost host takes ready tasks with it; a new one is a place of global services. Both are rare.
     for (const service of view.all('service')) if (service.spec.dependsOn) yield service.id;
-  } else {
+  } else if (change.kind === 'revision') {
     const revision = change.after ?? change.before;
     const service = revision && view.get('service', revision.serviceId);
     if (service) yield* dependentsOn(view, service.spec.stack, service.spec.name);

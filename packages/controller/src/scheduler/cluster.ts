@@ -50,6 +50,8 @@ export class Cluster {
         return this.#revision(change.before, change.after);
       case 'service':
         return this.#service(change.before, change.after);
+      case 'settings':
+        return; // says nothing of places
     }
   }
 

@@ -104,6 +104,8 @@ export class Tables implements View {
         return;
       case 'node':
         return this.#nodesByName.move(before as Node | undefined, after as Node | undefined);
+      case 'settings':
+        return; // there is only one
     }
   }
 

@@ -2,7 +2,8 @@ import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
 import { namesOf } from '../plan/address-plan.ts';
 import type { Lease } from '../plan/address-book.ts';
-import { attachCommands, insideCommands, linkCommands } from '../plan/links.ts';
+import { attachCommands, insideCommands, linkCommands, mtuCommands } from '../plan/links.ts';
+import { linkMtus } from '../plan/observed.ts';
 import { BandwidthLimits } from './bandwidth.ts';
 import { ipBatch } from './commands.ts';
 import { deviceSettings } from './host-links.ts';
@@ -42,6 +43,19 @@ export class ContainerLinks {
     await ipBatch(this.#exec, linkCommands(lease.containerId, lease.address, mtu));
     await this.#inside(lease);
     await this.bandwidth.again(lease.containerId);
+  }
+
+  /** Lets packets of containers that run be as long as the way to other hosts takes them now. */
+  async fit(leases: readonly Lease[], mtu: number): Promise<void> {
+    if (leases.length === 0) return;
+    const mtus = linkMtus((await this.#exec(['ip', '-j', 'link', 'show'])).stdout);
+    for (const { containerId } of leases) {
+      const { netns, link } = namesOf(containerId);
+      if ((mtus.get(link) ?? mtu) === mtu) continue;
+      const [host, inside] = mtuCommands(containerId, mtu);
+      await ipBatch(this.#exec, [host], { force: true });
+      await ipBatch(this.#exec, [inside], { netns, force: true });
+    }
   }
 
   async unplug(containerId: string): Promise<void> {

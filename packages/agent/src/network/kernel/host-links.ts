@@ -1,18 +1,11 @@
 import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
-import { tunnel, tunnelAddress, tunnelMac } from '../plan/address-plan.ts';
+import { tunnel, tunnelAddress, tunnelMac, underlayPrefix } from '../plan/address-plan.ts';
 import { factChanges, type Fact } from '../plan/facts.ts';
-import { tunnelCommands } from '../plan/links.ts';
-import { linksUp, observedKeys, tunnelStands } from '../plan/observed.ts';
+import { moveTunnelCommands, tunnelCommands, type TunnelWish } from '../plan/links.ts';
+import { linksUp, lowerLink, observedKeys, tunnelStands } from '../plan/observed.ts';
 import { bridgeBatch, ipBatch } from './commands.ts';
 import type { Settings } from './settings.ts';
-
-export interface TunnelWish {
-  readonly subnet: string;
-  /** Outer source address. */
-  readonly local: string;
-  readonly mtu: number;
-}
 
 /** What the kernel has of links and of what stands on them. */
 export interface Observation {
@@ -75,26 +68,38 @@ export class HostLinks {
     return { keys: observedKeys({ routes, rules, neighbours, forwarding }), linksUp: linksUp(links) };
   }
 
-  /** Makes the tunnel unless it stands; true if it had to be made. */
+  /** Makes the tunnel unless it stands; true if it had to be made. One on an encrypted link moves to another such link. */
   async ensureTunnel(wish: TunnelWish): Promise<boolean> {
     if (await this.#hasTunnel(wish)) return false;
+    const lower = await this.tunnelLower();
+    if (wish.lower !== undefined && lower?.startsWith(underlayPrefix) && lower !== wish.lower) {
+      await ipBatch(this.#exec, moveTunnelCommands(wish), { force: true });
+      if (await this.#hasTunnel(wish)) return false;
+    }
     await ipBatch(this.#exec, [`link del ${tunnel.device}`], { force: true });
-    await ipBatch(this.#exec, tunnelCommands(wish.subnet, wish.local, wish.mtu));
+    await ipBatch(this.#exec, tunnelCommands(wish));
     await this.#settings(deviceSettings(tunnel.device));
     return true;
+  }
+
+  /** The link below the tunnel; empty: whichever the routes say; undefined: there is no tunnel. */
+  async tunnelLower(): Promise<string | undefined> {
+    const { stdout } = await this.#exec(['ip', '-j', '-d', 'link', 'show', 'dev', tunnel.device]);
+    return lowerLink(stdout);
   }
 
   async removeTunnel(): Promise<void> {
     await ipBatch(this.#exec, [`link del ${tunnel.device}`], { force: true });
   }
 
-  async #hasTunnel({ subnet, local, mtu }: TunnelWish): Promise<boolean> {
+  async #hasTunnel({ subnet, local, lower, mtu }: TunnelWish): Promise<boolean> {
     const [link, address] = await Promise.all([
       this.#exec(['ip', '-j', '-d', 'link', 'show', 'dev', tunnel.device]),
       this.#exec(['ip', '-j', '-4', 'addr', 'show', 'dev', tunnel.device]),
     ]);
     if (link.code !== 0) return false;
-    const wanted = { local, mtu, mac: tunnelMac(subnet), address: tunnelAddress(subnet) };
+    const mac = tunnelMac(subnet);
+    const wanted = { local, mtu, mac, address: tunnelAddress(subnet), ...(lower !== undefined && { lower }) };
     return tunnelStands(link.stdout, address.stdout, wanted);
   }
 

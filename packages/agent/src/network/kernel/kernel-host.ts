@@ -1,18 +1,33 @@
 import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
+import type { Clock } from '@gantry/kit/clock';
 import type { NetworkState } from '../network.ts';
-import { namesOf, tunnelOverhead, type Pools } from '../plan/address-plan.ts';
+import {
+  namesOf,
+  tunnelOverhead,
+  underlayOverhead,
+  underlayPrefix,
+  type Pools,
+} from '../plan/address-plan.ts';
 import { containerFact, hostFacts, staleFacts, type Fact } from '../plan/facts.ts';
 import type { Local } from '../plan/locals.ts';
+import { underlayLink } from '../plan/wireguard.ts';
+import type { TunnelKeys } from '../tunnel-keys.ts';
 import { HostLinks } from './host-links.ts';
 import { KernelTable } from './kernel-table.ts';
 import type { Settings } from './settings.ts';
+import { Underlay, type UnderlayWay } from './underlay.ts';
+import { UnderlayLinks } from './underlay-links.ts';
 
 export interface KernelHostDeps extends Pools {
   readonly exec: Exec;
   readonly settings: Settings;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly guarded: readonly string[];
+  readonly keys: TunnelKeys;
+  /** For configurations of the encrypted links. */
+  readonly underlayDir: string;
 }
 
 /** A host with its subnet and address: settings, tunnel, routes and rules of the kernel. */
@@ -22,12 +37,22 @@ export class KernelHost {
   readonly #address: string;
   readonly #links: HostLinks;
   readonly #table: KernelTable;
+  readonly #underlays: UnderlayLinks;
+  readonly #encrypted: boolean;
+  #underlay: Underlay | undefined;
+  /** How packets reach other hosts in an encrypted cluster; undefined: not at all, for the reason in `problem`. */
+  #way: UnderlayWay | undefined;
+  /** What of this host's network does not work, in words. */
+  problem: string | undefined;
   #marksRoute = true;
   #mtu = 1_450;
   /** Links that were up at the last look. */
   linksUp: ReadonlySet<string> = new Set();
 
-  constructor(deps: KernelHostDeps, { subnet, address }: Pick<NetworkState, 'subnet' | 'address'>) {
+  constructor(
+    deps: KernelHostDeps,
+    { subnet, address, encryption }: Pick<NetworkState, 'subnet' | 'address' | 'encryption'>,
+  ) {
     this.#deps = deps;
     this.#subnet = subnet;
     this.#address = address;
@@ -38,7 +63,10 @@ export class KernelHost {
       vipPool,
       subnet,
       guarded,
+      encrypted: isEncrypted(encryption),
     });
+    this.#encrypted = isEncrypted(encryption);
+    this.#underlays = new UnderlayLinks({ ...deps, dir: deps.underlayDir });
   }
 
   /** What packets to containers may be long, bytes. */
@@ -47,11 +75,15 @@ export class KernelHost {
   }
 
   /** What must be there before links are looked at. */
-  async prepare(): Promise<void> {
-    this.#mtu = (await this.#uplinkMtu()) - tunnelOverhead;
+  async prepare(state: NetworkState): Promise<void> {
+    const overhead = tunnelOverhead + (this.#encrypted ? underlayOverhead : 0);
+    this.#mtu = (await this.#uplinkMtu()) - overhead;
     await this.#deps.settings(hostSettings);
     this.#marksRoute = await this.#canRouteByMark();
-    await this.#ensureTunnel();
+    if (this.#encrypted) await this.#beginEncryption();
+    await this.#ensureTunnel(state);
+    if (!this.#encrypted)
+      for (const key of this.#deps.keys.all) await this.#underlays.dismiss(underlayLink(key));
   }
 
   /** Makes everything, and takes away what an earlier life left too much. */
@@ -64,15 +96,19 @@ export class KernelHost {
   }
 
   async update(state: NetworkState, locals: readonly Local[]): Promise<void> {
-    await this.#links.apply(this.#facts(state));
+    if (this.#underlay?.changesKeys(state.peers)) await this.#ensureTunnel(state);
+    else if (this.#underlay && this.#way) await this.#findWay(this.#underlay, state, false);
+    // First who may be heard, then who is spoken to: an answer must not be dropped.
     await this.#table.apply({ ...state, locals });
+    await this.#links.apply(this.#facts(state));
   }
 
   /** Makes again what is missing; answers with what it was. */
   async repair(state: NetworkState, locals: readonly Local[]): Promise<string[]> {
-    const missing = (await this.#ensureTunnel()) ? ['the tunnel'] : [];
+    const missing = (await this.#ensureTunnel(state)) ? ['the tunnel'] : [];
     const faults = await this.#table.faults();
     if (faults.length > 0) await this.#table.rebuild({ ...state, locals });
+    await this.#links.apply(this.#facts(state));
     const seen = await this.#links.observe();
     this.linksUp = seen.linksUp;
     // The route to a container whose link is gone comes back with the link.
@@ -88,23 +124,71 @@ export class KernelHost {
   async remove(): Promise<void> {
     await this.#links.forget();
     await this.#links.removeTunnel();
+    await this.#underlay?.remove();
     await this.#table.remove();
   }
 
   #facts(state: NetworkState): readonly Fact[] {
     const { containerPool, vipPool } = this.#deps;
+    const plain = state.peers.map((peer) => ({ peer, outer: peer.address }));
     return hostFacts({
       containerPool,
       vipPool,
       subnet: this.#subnet,
       address: this.#address,
-      peers: state.peers,
+      peers: this.#encrypted ? (this.#way?.peers ?? []) : plain,
+      tunnelStands: !this.#encrypted || this.#way !== undefined,
+      ...(this.#way && { underlay: this.#way }),
       marksRoute: this.#marksRoute,
     });
   }
 
-  #ensureTunnel(): Promise<boolean> {
-    return this.#links.ensureTunnel({ subnet: this.#subnet, local: this.#address, mtu: this.#mtu });
+  /** From here on nothing leaves in plain: a tunnel that could send so goes before anything else is made. */
+  async #beginEncryption(): Promise<void> {
+    const lower = await this.#links.tunnelLower();
+    const encrypted = lower?.startsWith(underlayPrefix) ?? false;
+    if (!encrypted) await this.#links.removeTunnel();
+    const { keys, clock, log } = this.#deps;
+    const deps = { keys, clock, log, links: this.#underlays, subnet: this.#subnet };
+    this.#underlay = new Underlay(deps, encrypted ? lower : undefined);
+  }
+
+  /** True if the tunnel had to be made. Without an encrypted link there is none: packets to other hosts are dropped. */
+  async #ensureTunnel(state: NetworkState): Promise<boolean> {
+    const wish = { subnet: this.#subnet, mtu: this.#mtu };
+    if (!this.#underlay) return this.#links.ensureTunnel({ ...wish, local: this.#address });
+    const way = await this.#findWay(this.#underlay, state, true);
+    if (way) return this.#links.ensureTunnel({ ...wish, local: way.local, lower: way.device });
+    await this.#links.removeTunnel();
+    return false;
+  }
+
+  async #findWay(
+    underlay: Underlay,
+    { peers, encryption }: NetworkState,
+    look: boolean,
+  ): Promise<UnderlayWay | undefined> {
+    const wish = { peers, mtu: this.#mtu + tunnelOverhead, keyGeneration: encryption?.keyGeneration ?? 0 };
+    try {
+      this.#way = await underlay.sync(wish, look);
+      const keyless = peers.filter(({ keys }) => !keys).map(({ name }) => name);
+      this.#complain(
+        keyless.length === 0
+          ? undefined
+          : `no key for encryption from ${keyless.join(', ')} yet: packets to them are dropped`,
+      );
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#way = undefined;
+      this.#complain(`the encrypted tunnel does not work: ${why}; packets to other hosts are dropped`);
+    }
+    return this.#way;
+  }
+
+  #complain(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.problem)
+      this.#deps.log.error('the network is not whole', { problem });
+    this.problem = problem;
   }
 
   /** Kernels without policy routing cannot lead answers back to the host that a client asked. */
@@ -125,6 +209,10 @@ export class KernelHost {
     const link = device === undefined ? '' : (await exec(['ip', '-o', 'link', 'show', device])).stdout;
     return Number(/ mtu (\d+) /.exec(link)?.[1] ?? 1_500);
   }
+}
+
+export function isEncrypted(encryption: NetworkState['encryption']): boolean {
+  return encryption?.mode === 'wireguard';
 }
 
 function containerFacts(locals: readonly Local[]): readonly Fact[] {

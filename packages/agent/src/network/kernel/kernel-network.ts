@@ -7,14 +7,16 @@ import type { Logger } from '@gantry/kit/log';
 import { Paced } from '@gantry/kit/paced';
 import type { Bandwidth } from '@gantry/model/limits';
 import type { PortSpec } from '@gantry/model/service';
+import type { NodeNetwork } from '@gantry/model/node';
 import { Leases } from '../leases.ts';
 import type { Attachment, Network, NetworkState } from '../network.ts';
 import type { Lease } from '../plan/address-book.ts';
 import { containerAddresses, namesOf, type Pools } from '../plan/address-plan.ts';
 import type { Local } from '../plan/locals.ts';
+import { TunnelKeys } from '../tunnel-keys.ts';
 import { ContainerLinks } from './container-links.ts';
 import { ForwardPolicy } from './forward-policy.ts';
-import { KernelHost } from './kernel-host.ts';
+import { isEncrypted, KernelHost } from './kernel-host.ts';
 import type { Settings } from './settings.ts';
 import { Watch } from './watch.ts';
 
@@ -37,13 +39,15 @@ const burstMs = 20;
 /** Opens this host's network; nothing is touched before the first `configure`. */
 export async function createKernelNetwork(deps: KernelNetworkDeps): Promise<Network> {
   const leases = new Leases(join(deps.stateDir, 'network', 'leases'), deps.clock);
-  await leases.open();
-  return new KernelNetwork(deps, leases);
+  const keys = new TunnelKeys(join(deps.stateDir, 'network', 'wireguard'), () => deps.clock.now());
+  await Promise.all([leases.open(), keys.open()]);
+  return new KernelNetwork(deps, leases, keys);
 }
 
 class KernelNetwork implements Network {
   readonly #deps: KernelNetworkDeps;
   readonly #leases: Leases;
+  readonly #keys: TunnelKeys;
   readonly #containers: ContainerLinks;
   readonly #firewalls: ForwardPolicy;
   readonly #watch: Watch;
@@ -56,9 +60,10 @@ class KernelNetwork implements Network {
   /** Changes of links and rules are made one after another. */
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(deps: KernelNetworkDeps, leases: Leases) {
+  constructor(deps: KernelNetworkDeps, leases: Leases, keys: TunnelKeys) {
     this.#deps = deps;
     this.#leases = leases;
+    this.#keys = keys;
     this.#containers = new ContainerLinks(deps.exec, deps.settings, deps.log);
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
     this.#updates = new Paced(deps.clock, burstMs, () => this.#inTurn(() => this.#update()));
@@ -72,10 +77,12 @@ class KernelNetwork implements Network {
   async configure(state: NetworkState): Promise<void> {
     const before = this.#state;
     this.#state = state;
-    if (this.#host && before?.subnet === state.subnet && before.address === state.address)
-      return this.#updates.run();
-    await this.#inTurn(() => this.#build(state));
-    this.#watch.start();
+    if (this.#host && before && !isAnotherHost(before, state)) return this.#updates.run();
+    try {
+      await this.#inTurn(() => this.#build(state));
+    } finally {
+      this.#watch.start(); // it tries again what failed
+    }
   }
 
   async attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment> {
@@ -105,6 +112,15 @@ class KernelNetwork implements Network {
     return Promise.resolve(this.#leases.all().map(attachmentOf));
   }
 
+  report(): NodeNetwork {
+    const problem = this.#host?.problem;
+    return {
+      keys: this.#keys.all.map(({ generation, publicKey }) => ({ generation, publicKey })),
+      encrypted: isEncrypted(this.#state?.encryption),
+      ...(problem !== undefined && { problem }),
+    };
+  }
+
   async teardown(): Promise<void> {
     await this.close();
     for (const { containerId } of this.#leases.all()) await this.detach(containerId);
@@ -123,8 +139,12 @@ class KernelNetwork implements Network {
 
   /** Everything from nothing, or from whatever an earlier agent left: containers stay connected meanwhile. */
   async #build(state: NetworkState): Promise<void> {
-    const host = new KernelHost(this.#deps, state);
-    await host.prepare();
+    const underlayDir = join(this.#deps.stateDir, 'network', 'wireguard');
+    // Until it is whole there is no host: nothing may go on by what held before.
+    this.#host = undefined;
+    const host = new KernelHost({ ...this.#deps, keys: this.#keys, underlayDir }, state);
+    await host.prepare(state);
+    await this.#containers.fit(this.#leases.all(), host.mtu);
     this.#plugged.clear();
     for (const lease of this.#leases.all()) {
       if (await this.#containers.stands(lease)) this.#plugged.add(lease.containerId);
@@ -138,7 +158,8 @@ class KernelNetwork implements Network {
   /** Looks at what is there, and makes again what others took. */
   async #verify(): Promise<void> {
     const [state, host] = [this.#state, this.#host];
-    if (!state || !host) return;
+    if (!state) return;
+    if (!host) return this.#build(state);
     const missing = await host.repair(state, this.#locals());
     for (const lease of this.#leases.all()) {
       const { link } = namesOf(lease.containerId);
@@ -187,6 +208,12 @@ class KernelNetwork implements Network {
     this.#queue = done.catch(() => undefined);
     return done;
   }
+}
+
+/** True if what is made for one state is not what the other needs: the host is built anew. */
+function isAnotherHost(before: NetworkState, { subnet, address, encryption }: NetworkState): boolean {
+  if (before.subnet !== subnet || before.address !== address) return true;
+  return isEncrypted(before.encryption) !== isEncrypted(encryption);
 }
 
 function attachmentOf({ containerId, address, hostPorts }: Lease): Attachment {

@@ -10,6 +10,10 @@ export interface Pools {
 
 /** The tunnel's device, VXLAN network id and port (IANA's for VXLAN). */
 export const tunnel = { device: 'gx', id: 4210, port: 4789 } as const;
+/** Links of the encrypted underlay begin so; each is named after its key (`wireguard.ts`). */
+export const underlayPrefix = 'gw';
+/** What WireGuard adds to a packet at most: IPv6, UDP and its own header and tag, bytes. */
+export const underlayOverhead = 80;
 /** What VXLAN adds to a packet: outer Ethernet, IPv4, UDP and its own header, bytes. */
 export const tunnelOverhead = 50;
 /** Every container's gateway, the same everywhere; answered by a permanent neighbour entry. */
@@ -28,6 +32,15 @@ export function tunnelAddress(subnet: string): string {
   return toAddress(parseCidr(subnet).first + 1);
 }
 
+/**
+ * The tunnel's outer address of a host inside the encrypted underlay, for a key of this generation: one of the last two of
+ * its subnet in turn, so that two keys have two addresses while one takes over from the other.
+ */
+export function underlayAddress(subnet: string, generation: number): string {
+  const { first, size } = parseCidr(subnet);
+  return toAddress(first + size - 1 - (generation % 2));
+}
+
 /** A MAC that follows from the subnet (locally administered), so that no host needs to tell it. */
 export function tunnelMac(subnet: string): string {
   const bytes = toAddress(parseCidr(subnet).first).split('.').slice(0, 3).map(Number);
@@ -39,7 +52,7 @@ export function numberOf(subnet: string, containerPool: string): number {
   return (parseCidr(subnet).first - parseCidr(containerPool).first) / 256;
 }
 
-/** Addresses that containers of a node may have: without the network's, the host's two, and the last. */
+/** Addresses that containers of a node may have: without the network's, the host's own, and the underlay's two. */
 export function containerAddresses(subnet: string): readonly string[] {
   const { first, size } = parseCidr(subnet);
   return Array.from({ length: size - 4 }, (_, index) => toAddress(first + 2 + index));

@@ -9,7 +9,7 @@ export function tellsOfLoss(line: string, isOurs: (link: string) => boolean): bo
   const link = /^(?:Deleted )?\d+: ([^:@\s]+)[:@]/.exec(line)?.[1];
   if (link !== undefined) return isOurs(link) && (deleted || !/<[^>]*\bUP\b/.test(line));
   if (!deleted) return false;
-  if (/^Deleted 42\d\d:/.test(line)) return true;
+  if (/^Deleted 4[23]\d\d:/.test(line)) return true;
   const device = / dev (\S+)/.exec(line)?.[1];
   return device !== undefined && (isOurs(device) || device === 'lo' || device === tunnel.device);
 }

@@ -1,5 +1,14 @@
 import type { PeerAssignment } from '@gantry/model/assignment';
-import { marks, numberOf, tunnel, tunnelAddress, tunnelMac, type Pools } from './address-plan.ts';
+import { parseCidr } from '@gantry/model/addresses';
+import {
+  marks,
+  numberOf,
+  tunnel,
+  tunnelAddress,
+  tunnelMac,
+  underlayPrefix,
+  type Pools,
+} from './address-plan.ts';
 
 /** One thing that must stand in the kernel. Two facts of one key are the same; `observed.ts` reads keys back. */
 export interface Fact {
@@ -8,6 +17,22 @@ export interface Fact {
   /** The line of a batch that makes it; harmless if it is there. */
   readonly add: string;
   readonly del: string;
+  /** Facts of one place take it from each other: the old one needs no removal. */
+  readonly place?: string;
+}
+
+/** Another host and where packets for it are sent. */
+export interface PeerPath {
+  readonly peer: PeerAssignment;
+  /** Its tunnel's outer address. */
+  readonly outer: string;
+}
+
+/** The encrypted links below the tunnel. */
+export interface UnderlayPath {
+  readonly device: string;
+  /** Outer addresses of all hosts' keys. */
+  readonly addresses: readonly string[];
 }
 
 /** What the facts of a host follow from. */
@@ -15,13 +40,17 @@ export interface HostFacts extends Pools {
   readonly subnet: string;
   /** Source of the host's own connections to virtual addresses. */
   readonly address: string;
-  readonly peers: readonly PeerAssignment[];
+  readonly peers: readonly PeerPath[];
+  /** False while there is none: then nothing leads to other hosts. */
+  readonly tunnelStands: boolean;
+  /** Present in an encrypted cluster. */
+  readonly underlay?: UnderlayPath;
   /** Answers go back to the host that a client came in by. */
   readonly marksRoute: boolean;
 }
 
 /** Places of our rules, before the main table's (32766). */
-const pref = { first: 4200, peers: 4202, last: 4299 } as const;
+const pref = { first: 4200, peers: 4202, last: 4299, closed: 4300 } as const;
 /** Of routes that only stand in where there is no better one. */
 const fallbackMetric = 4210;
 
@@ -32,10 +61,11 @@ export function hostFacts(host: HostFacts): readonly Fact[] {
     // A way for the host's own connections to virtual addresses, until the rules turn them.
     route(`${host.vipPool} dev lo`, `src ${host.address}`),
     // Addresses of ours that nobody has: rules refuse them at once, and nothing leaks to the default route.
-    route(`${host.subnet} dev ${device} metric ${fallbackMetric}`),
+    ...(host.tunnelStands ? [route(`${host.subnet} dev ${device} metric ${fallbackMetric}`)] : []),
     route(`unreachable ${host.containerPool} metric ${fallbackMetric}`),
     ...(host.marksRoute ? markRules() : []),
-    ...host.peers.flatMap((peer) => peerFacts(host, peer)),
+    ...(host.underlay ? underlayFacts(host, host.underlay) : []),
+    ...(host.tunnelStands ? host.peers.flatMap((path) => peerFacts(host, path)) : []),
   ];
 }
 
@@ -44,8 +74,28 @@ export function containerFact(address: string, link: string): Fact {
   return route(`${address} dev ${link}`, 'scope link');
 }
 
-function peerFacts(host: HostFacts, peer: PeerAssignment): readonly Fact[] {
+/**
+ * In an encrypted cluster no route of others, least of all the default one, is a way for the addresses of containers, also
+ * where somebody removed our routes or our nftables table, or both.
+ */
+function underlayFacts(host: HostFacts, { device, addresses }: UnderlayPath): readonly Fact[] {
+  const pool = host.containerPool;
+  const length = 32 - Math.log2(parseCidr(pool).size);
+  return [
+    ...addresses.map((address) => route(`${address} dev ${device}`)),
+    ...(host.marksRoute
+      ? [
+          rule(pref.closed, `to ${pool} lookup main suppress_prefixlength ${length}`),
+          rule(pref.closed + 1, `to ${pool} unreachable`),
+        ]
+      : []),
+  ];
+}
+
+function peerFacts(host: HostFacts, { peer, outer }: PeerPath): readonly Fact[] {
   const [via, mac, { device }] = [tunnelAddress(peer.subnet), tunnelMac(peer.subnet), tunnel];
+  // The kernel then sends by this link or not at all, whatever the routes say.
+  const by = host.underlay ? ` via ${host.underlay.device}` : '';
   const mark = marks.peer + numberOf(peer.subnet, host.containerPool);
   return [
     {
@@ -55,10 +105,11 @@ function peerFacts(host: HostFacts, peer: PeerAssignment): readonly Fact[] {
       del: `neigh del ${via} dev ${device}`,
     },
     {
-      key: `fdb ${mac} ${peer.address}`,
+      key: `fdb ${mac} ${outer}${by}`,
+      place: `fdb ${mac}`,
       program: 'bridge',
-      add: `fdb replace ${mac} dev ${device} dst ${peer.address}`,
-      del: `fdb del ${mac} dev ${device} dst ${peer.address}`,
+      add: `fdb replace ${mac} dev ${device} dst ${outer}${by}`,
+      del: `fdb del ${mac} dev ${device} dst ${outer}${by}`,
     },
     route(`${peer.subnet} via ${via} dev ${device}`, 'onlink'),
     ...(host.marksRoute
@@ -101,10 +152,10 @@ export interface FactChanges {
 
 export function factChanges(before: readonly Fact[], after: readonly Fact[]): FactChanges {
   const [old, wanted] = [keysOf(before), keysOf(after)];
-  return {
-    add: after.filter(({ key }) => !old.has(key)),
-    remove: before.filter(({ key }) => !wanted.has(key)),
-  };
+  const add = after.filter(({ key }) => !old.has(key));
+  const taken = new Set(add.map(({ place }) => place));
+  const stays = ({ place }: Fact): boolean => place !== undefined && taken.has(place);
+  return { add, remove: before.filter((fact) => !wanted.has(fact.key) && !stays(fact)) };
 }
 
 function keysOf(facts: readonly Fact[]): ReadonlySet<string> {
@@ -123,16 +174,17 @@ function removalOf(key: string): Fact | undefined {
   const gone = (program: Fact['program'], del: string): Fact => ({ key, program, add: '', del });
   const { device } = tunnel;
   // A type before the address (`local`, `broadcast`) is the kernel's own.
-  if (kind === 'route' && /^[\d.]+(\/\d+)? |^default /.test(rest) && rest.includes(` dev ${device}`))
+  const onOurs = [device, underlayPrefix].some((name) => rest.includes(` dev ${name}`));
+  if (kind === 'route' && /^[\d.]+(\/\d+)? |^default /.test(rest) && onOurs)
     return gone('ip', `route del ${rest}`);
   if (kind === 'rule' && words[0] === 'pref' && isOurs(Number(words[1])))
     return gone('ip', `rule del ${rest}`);
   if (kind === 'neigh') return gone('ip', `neigh del ${words[0] ?? ''} dev ${device}`);
   if (kind === 'fdb' && !/^(33:33|01:00|00:00:00:00:00:00)/.test(rest) && words[1])
-    return gone('bridge', `fdb del ${words[0] ?? ''} dev ${device} dst ${words[1]}`);
+    return gone('bridge', `fdb del ${words[0] ?? ''} dev ${device} dst ${words.slice(1).join(' ')}`);
   return undefined;
 }
 
 function isOurs(place: number): boolean {
-  return place >= pref.first && place <= pref.last;
+  return place >= pref.first && place <= pref.closed + 1;
 }

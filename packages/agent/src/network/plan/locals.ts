@@ -2,7 +2,8 @@ import type { PeerAssignment } from '@gantry/model/assignment';
 import { reachesOutside } from '@gantry/model/network';
 import type { PortSpec } from '@gantry/model/service';
 import type { Attachment, TaskNetworking } from '../network.ts';
-import { marks, namesOf, numberOf, tunnelAddress, tunnelMac } from './address-plan.ts';
+import { parseCidr } from '@gantry/model/addresses';
+import { marks, namesOf, numberOf, tunnelAddress, tunnelMac, underlayAddress } from './address-plan.ts';
 import { putPort } from './balancing.ts';
 import { ElementList, type Elements } from './elements.ts';
 import { table } from './ruleset.ts';
@@ -57,6 +58,8 @@ export interface PeerEnv {
   readonly containerPool: string;
   /** Addresses that are closed to containers, whatever their networks: the controllers'. */
   readonly guarded: readonly string[];
+  /** Packets of other hosts come by the encrypted underlay only. */
+  readonly encrypted: boolean;
 }
 
 /** What stands in the table for the other hosts. */
@@ -67,10 +70,22 @@ export function peerElements(peers: readonly PeerAssignment[], env: PeerEnv): El
     const number = numberOf(peer.subnet, env.containerPool);
     const mac = tunnelMac(peer.subnet);
     list.put('guarded', peer.address);
-    list.put('peer_outer', peer.address);
+    for (const outer of outerAddresses(peer, env))
+      list.put('peer_outer', `${outer} . ${subnetPrefix(peer.subnet)}`);
     list.put('peer_host', tunnelAddress(peer.subnet));
     list.put('peer_mark', mac, `0x${(marks.peer + number).toString(16)}`);
     list.put('peer_zone', mac, String(number));
   }
   return list.elements;
+}
+
+/** Where a peer's tunnel packets may come from. */
+function outerAddresses(peer: PeerAssignment, { encrypted }: PeerEnv): readonly string[] {
+  if (!encrypted) return [peer.address];
+  return (peer.keys ?? []).map(({ generation }) => underlayAddress(peer.subnet, generation));
+}
+
+/** The first 24 bits of a subnet: they are in its addresses, and in its tunnel's MAC. */
+function subnetPrefix(subnet: string): string {
+  return `0x${(parseCidr(subnet).first >>> 8).toString(16).padStart(6, '0')}`;
 }

@@ -25,6 +25,10 @@ interface RuleRow {
   readonly goto?: number;
   readonly nop?: null;
   readonly table?: string;
+  readonly dst?: string;
+  readonly dstlen?: number;
+  readonly suppress_prefixlen?: number;
+  readonly action?: string;
 }
 interface NeighbourRow {
   readonly dst: string;
@@ -34,6 +38,7 @@ interface NeighbourRow {
 interface ForwardingRow {
   readonly mac: string;
   readonly dst?: string;
+  readonly viaIf?: string;
 }
 
 /** Keys of the facts that stand in the kernel (and of much that is not ours). Words of `facts.ts`. */
@@ -44,7 +49,9 @@ export function observedKeys(output: ToolOutput): ReadonlySet<string> {
     ...(rows(output.neighbours) as NeighbourRow[])
       .filter(({ state }) => state.includes('PERMANENT'))
       .map(({ dst, lladdr }) => `neigh ${dst} ${lladdr ?? ''}`),
-    ...(rows(output.forwarding) as ForwardingRow[]).map(({ mac, dst }) => `fdb ${mac} ${dst ?? ''}`),
+    ...(rows(output.forwarding) as ForwardingRow[]).map(
+      ({ mac, dst, viaIf }) => `fdb ${mac} ${dst ?? ''}${viaIf === undefined ? '' : ` via ${viaIf}`}`,
+    ),
   ]);
 }
 
@@ -64,12 +71,15 @@ function routeKey({ type, dst, gateway, dev, table, metric }: RouteRow): string 
 function ruleKey(row: RuleRow): string {
   const words = [
     `rule pref ${row.priority}`,
+    row.dst === undefined ? undefined : `to ${row.dst}${row.dstlen ? `/${row.dstlen}` : ''}`,
     row.not === undefined ? undefined : 'not',
     row.iif === undefined ? undefined : `iif ${row.iif}`,
     row.fwmark === undefined ? undefined : `fwmark ${row.fwmark}${row.fwmask ? `/${row.fwmask}` : ''}`,
     row.goto === undefined ? undefined : `goto ${row.goto}`,
     row.nop === undefined ? undefined : 'nop',
     row.table === undefined ? undefined : `lookup ${row.table}`,
+    row.suppress_prefixlen === undefined ? undefined : `suppress_prefixlength ${row.suppress_prefixlen}`,
+    row.action,
   ];
   return words.filter((word) => word !== undefined).join(' ');
 }
@@ -84,7 +94,9 @@ interface LinkRow {
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly address?: string;
-  readonly linkinfo?: { readonly info_data?: { readonly id?: number; readonly local?: string } };
+  readonly linkinfo?: {
+    readonly info_data?: { readonly id?: number; readonly local?: string; readonly link?: string };
+  };
 }
 
 /** Names of all links that are up, from `ip -j link show`. */
@@ -94,11 +106,34 @@ export function linksUp(json: string): ReadonlySet<string> {
   );
 }
 
+/** What packets may be long on each link, from `ip -j link show`. */
+export function linkMtus(json: string): ReadonlyMap<string, number> {
+  return new Map((rows(json) as LinkRow[]).map(({ ifname, mtu }) => [ifname, mtu]));
+}
+
+/** The link below a tunnel, from `ip -j -d link show dev gx`; empty: whichever the routes say; undefined: no tunnel. */
+export function lowerLink(link: string): string | undefined {
+  const [row] = rows(link) as LinkRow[];
+  return row && (row.linkinfo?.info_data?.link ?? '');
+}
+
+export interface LinkWish {
+  readonly address: string;
+  readonly mtu: number;
+}
+
+/** True if `ip -j addr show dev LINK` tells of a link that is up and as it should be. */
+export function linkStands(said: string, { address, mtu }: LinkWish): boolean {
+  const [row] = rows(said) as (LinkRow & { addr_info?: readonly { local: string }[] })[];
+  if (!row?.flags.includes('UP') || row.mtu !== mtu) return false;
+  return (row.addr_info ?? []).some(({ local }) => local === address);
+}
+
 /** True if `ip -j -d link show dev gx` tells of a tunnel as it should be; `address`: `ip -j addr show dev gx`. */
 export function tunnelStands(
   link: string,
   address: string,
-  wanted: { readonly local: string; readonly mac: string; readonly address: string; readonly mtu: number },
+  wanted: LinkWish & { readonly local: string; readonly lower?: string; readonly mac: string },
 ): boolean {
   const [row] = rows(link) as LinkRow[];
   const data = row?.linkinfo?.info_data;
@@ -112,6 +147,7 @@ export function tunnelStands(
     row.address === wanted.mac &&
     data?.id === tunnel.id &&
     data.local === wanted.local &&
+    data.link === wanted.lower &&
     has.some(({ local }) => local === wanted.address)
   );
 }

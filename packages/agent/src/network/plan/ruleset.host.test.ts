@@ -18,6 +18,16 @@ test('nft accepts the ruleset of any input', async () => {
   );
 });
 
+test('nft accepts the ruleset of an encrypted host', async () => {
+  const config = { ...testConfig, encrypted: true };
+  await fc.assert(
+    fc.asyncProperty(someInput, async (input) => {
+      expect(await check(new TableBook(config).whole(input).text)).toBe('');
+    }),
+    { numRuns: 5 },
+  );
+});
+
 test('nft accepts a whole table and a change of it in one transaction', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(someInput, { minLength: 2, maxLength: 3 }), async ([first, ...others]) => {

@@ -1,9 +1,12 @@
-import { gateway, marks, tunnel, tunnelAddress, type Pools } from './address-plan.ts';
+import { parseCidr } from '@gantry/model/addresses';
+import { gateway, marks, tunnel, tunnelAddress, underlayPrefix, type Pools } from './address-plan.ts';
 import { slotChains } from './slots.ts';
 
 /** What the fixed part of a host's ruleset follows from. */
 export interface RulesetConfig extends Pools {
   readonly subnet: string;
+  /** Nothing goes to other hosts, or is taken from them, but by the encrypted underlay. */
+  readonly encrypted: boolean;
 }
 
 /** Our table; in the node's own network namespace. */
@@ -30,8 +33,8 @@ const containers = {
   hear: 'map hear { type ipv4_addr : verdict; }',
   peer_mark: 'map peer_mark { type ether_addr : mark; }',
   peer_zone: 'map peer_zone { typeof ether saddr : ct zone; }',
-  /** Peers: their outer addresses, and their addresses in the network. */
-  peer_outer: 'set peer_outer { type ipv4_addr; }',
+  /** Peers: outer address and the first 24 bits of their subnet; and their addresses in the network. */
+  peer_outer: 'set peer_outer { typeof ip saddr . @th,192,24; }',
   peer_host: 'set peer_host { type ipv4_addr; }',
   /** Addresses of hosts and controllers: closed to containers, but for published ports. */
   guarded: 'set guarded { type ipv4_addr; }',
@@ -43,6 +46,7 @@ export function ruleset(config: RulesetConfig): string {
     ...slotChains(),
     ...arrival(config),
     ...balancing(config),
+    ...tunnelling(config),
     ...filtering(config),
     ...sources(config),
   ];
@@ -70,7 +74,7 @@ function hook(name: string, where: string, ...lines: readonly string[]): string 
  * host's tunnel. Its mark leads the answers back. Its zone keeps two connections of one client apart that came in by two
  * hosts with one source port; if they meet at one container, the second gets another source port, by postrouting's NAT.
  */
-function arrival({ containerPool, subnet }: RulesetConfig): readonly string[] {
+function arrival({ containerPool, subnet, encrypted }: RulesetConfig): readonly string[] {
   const { device } = tunnel;
   const isPeer = `ct mark & ${hex(marks.mask)} == ${hex(marks.peer)}`;
   const ours = `"${device}", "lo"`;
@@ -86,7 +90,7 @@ function arrival({ containerPool, subnet }: RulesetConfig): readonly string[] {
       'iifname "gv*" jump from_link',
       `iifname "${device}" ip saddr ${subnet} drop`,
       `iifname "${device}" ct state new ip saddr != ${containerPool} ct mark set ether saddr map @peer_mark`,
-      `iifname != { ${ours} } iifname != "gv*" ip saddr ${containerPool} drop`,
+      `iifname != { ${ours} } iifname != "gv*" ${encrypted ? `iifname != ${underlay} ` : ''}ip saddr ${containerPool} drop`,
       'iifname != "lo" ip daddr 127.0.0.0/8 drop'),
     hook('forget', 'filter hook prerouting priority -99', `${isSlot} meta mark set 0`),
     hook('forget_own', 'filter hook output priority -99', `${isSlot} meta mark set 0`),
@@ -115,12 +119,36 @@ function balancing({ vipPool }: RulesetConfig): readonly string[] {
 }
 
 /**
+ * Between hosts. Taken is what a peer sends from its own outer address, in a frame with its own MAC, from an address of its
+ * own subnet or of no container at all (a client that asked a published port there): a host cannot speak for another. (The
+ * numbers are bits from the start of UDP's header: inner type, source MAC without its first two bytes, source address.) The
+ * addresses of containers leave by our links only: no other route is a way for them. In an encrypted cluster the tunnel is
+ * neither heard nor heard of outside of the encrypted underlay, and that carries nothing else.
+ */
+function tunnelling({ containerPool, encrypted }: RulesetConfig): readonly string[] {
+  const { device, port } = tunnel;
+  const { first, size } = parseCidr(containerPool);
+  const length = 32 - Math.log2(size);
+  const inPool = `@th,336,${length} 0x${Math.floor(first / size).toString(16)}`;
+  return [
+    chain('from_peer',
+      ...(encrypted ? [`iifname != ${underlay} drop`] : []),
+      '@th,224,16 != 0x0800 drop',
+      'ip saddr . @th,192,24 != @peer_outer drop',
+      `${inPool} ip saddr . @th,336,24 != @peer_outer drop`),
+    chain('way_out',
+      ...(encrypted ? [`oifname ${underlay} udp dport ${port} return`, `oifname ${underlay} drop`, `udp dport ${port} drop`] : []),
+      `ip daddr ${containerPool} oifname != "${device}" oifname != "gv*" oifname != "lo" drop`),
+  ]; // prettier-ignore
+}
+
+/**
  * Who may open a connection. A container reaches those on a network with it, the host's name server, ports that are
  * published, and the outside unless its networks are internal. Checked where it asks, which knows it from its first
  * packet on and can say no at once; and where it is heard, which need not believe the other host.
  */
 function filtering(config: RulesetConfig): readonly string[] {
-  const { containerPool, vipPool, subnet } = config;
+  const { containerPool, vipPool, subnet, encrypted } = config;
   const { device, port } = tunnel;
   const published = `ct status dnat ct original ip daddr != ${vipPool}`;
   const refused = [`ip daddr ${vipPool} goto refuse`, `oifname "${device}" ip daddr ${subnet} goto refuse`];
@@ -144,13 +172,16 @@ function filtering(config: RulesetConfig): readonly string[] {
       'ct status dnat accept',
       'drop'),
     hook('forward', 'filter hook forward priority filter',
+      ...(encrypted ? [`iifname ${underlay} drop`, `oifname ${underlay} drop`] : []),
       'tcp flags syn / syn,rst tcp option maxseg size set rt mtu',
       ...refused,
+      `ip daddr ${containerPool} jump way_out`,
       'ct state established,related accept',
       'iifname "gv*" jump from_container',
       'oifname "gv*" jump to_container'),
     hook('input', 'filter hook input priority filter',
-      `udp dport ${port} ip saddr != @peer_outer drop`,
+      ...(encrypted ? [`iifname ${underlay} udp dport != ${port} drop`, `iifname ${underlay} meta l4proto != udp drop`] : []),
+      `udp dport ${port} jump from_peer`,
       `iifname "${device}" ct state new ip saddr ${containerPool} ip saddr != @peer_host drop`,
       'iifname != "gv*" accept',
       'ct state established,related accept',
@@ -158,7 +189,8 @@ function filtering(config: RulesetConfig): readonly string[] {
       `ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 accept`,
       'goto deny'),
     hook('out', 'filter hook output priority filter',
-      ...refused),
+      ...refused,
+      ...(encrypted ? ['jump way_out'] : [`ip daddr ${containerPool} jump way_out`])),
   ]; // prettier-ignore
 }
 
@@ -174,6 +206,9 @@ function sources({ containerPool, vipPool, subnet }: RulesetConfig): readonly st
       `ip saddr ${containerPool} ip daddr != ${containerPool} masquerade`),
   ]; // prettier-ignore
 }
+
+/** Every link of the encrypted underlay. */
+const underlay = `"${underlayPrefix}*"`;
 
 function hex(number: number): string {
   return `0x${number.toString(16)}`;

@@ -31,7 +31,7 @@ export const jobs: Reconciler = {
     } else if (change.kind === 'service') {
       yield change.id;
       yield* groupOf(change, view);
-    } else {
+    } else if (change.kind !== 'settings') {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }

@@ -34,7 +34,7 @@ export const services: Reconciler = {
     else if (change.kind === 'node') {
       yield* concernedBy(change, view);
       yield* holdsOtherVolumes(change, view);
-    } else {
+    } else if (change.kind !== 'settings') {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }

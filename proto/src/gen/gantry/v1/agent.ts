@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Encryption, NodeNetwork, TunnelKey } from "./encryption.ts";
 import { ExecIn, ExecOut } from "./exec.ts";
 import { Container, Image, LogLine, LogOptions, Networking, Port, RegistryCredential, TaskStatus } from "./types.ts";
 import {
@@ -41,6 +42,7 @@ export interface RegisterRequest {
     | undefined;
   /** absent: not known yet */
   volumes: HeldVolumes | undefined;
+  network: NodeNetwork | undefined;
 }
 
 export interface NodeDescription {
@@ -71,6 +73,9 @@ export interface RegisterResponse {
 
 export interface HeartbeatRequest {
   sessionId: string;
+  network:
+    | NodeNetwork
+    | undefined;
   /** why nothing new should be placed on the node; empty: all is well */
   pressure: string;
 }
@@ -95,6 +100,8 @@ export interface AssignmentsMessage {
   acknowledge: boolean;
   /** Encoded EndpointChanges, in their order. */
   endpointChanges: Buffer[];
+  /** Sent with the complete set and when it changes; absent: as before, also as before the agent started. */
+  encryption: Encryption | undefined;
 }
 
 export interface AppliedRequest {
@@ -129,6 +136,8 @@ export interface Peer {
   name: string;
   address: string;
   subnet: string;
+  /** newest first; empty: it has none yet */
+  keys: TunnelKey[];
 }
 
 export interface Endpoint {
@@ -253,7 +262,7 @@ export interface BlobChunk {
 }
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { nodeId: "", name: "", description: undefined, volumes: undefined };
+  return { nodeId: "", name: "", description: undefined, volumes: undefined, network: undefined };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -269,6 +278,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.volumes !== undefined) {
       HeldVolumes.encode(message.volumes, writer.uint32(1602).fork()).join();
+    }
+    if (message.network !== undefined) {
+      NodeNetwork.encode(message.network, writer.uint32(1842).fork()).join();
     }
     return writer;
   },
@@ -318,6 +330,14 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.volumes = HeldVolumes.decode(reader, reader.uint32());
             continue;
           }
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.network = NodeNetwork.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -342,6 +362,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
       : undefined;
     message.volumes = (object.volumes !== undefined && object.volumes !== null)
       ? HeldVolumes.fromPartial(object.volumes)
+      : undefined;
+    message.network = (object.network !== undefined && object.network !== null)
+      ? NodeNetwork.fromPartial(object.network)
       : undefined;
     return message;
   },
@@ -679,13 +702,16 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
 };
 
 function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { sessionId: "", pressure: "" };
+  return { sessionId: "", network: undefined, pressure: "" };
 }
 
 export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
   encode(message: HeartbeatRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sessionId !== "") {
       writer.uint32(10).string(message.sessionId);
+    }
+    if (message.network !== undefined) {
+      NodeNetwork.encode(message.network, writer.uint32(1842).fork()).join();
     }
     if (message.pressure !== "") {
       writer.uint32(802).string(message.pressure);
@@ -714,6 +740,14 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.sessionId = reader.string();
             continue;
           }
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.network = NodeNetwork.decode(reader, reader.uint32());
+            continue;
+          }
           case 100: {
             if (tag !== 802) {
               break;
@@ -740,6 +774,9 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
   fromPartial(object: DeepPartial<HeartbeatRequest>): HeartbeatRequest {
     const message = createBaseHeartbeatRequest();
     message.sessionId = object.sessionId ?? "";
+    message.network = (object.network !== undefined && object.network !== null)
+      ? NodeNetwork.fromPartial(object.network)
+      : undefined;
     message.pressure = object.pressure ?? "";
     return message;
   },
@@ -854,6 +891,7 @@ function createBaseAssignmentsMessage(): AssignmentsMessage {
     removedPeers: [],
     acknowledge: false,
     endpointChanges: [],
+    encryption: undefined,
   };
 }
 
@@ -885,6 +923,9 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     }
     for (const v of message.endpointChanges) {
       writer.uint32(2402).bytes(v!);
+    }
+    if (message.encryption !== undefined) {
+      Encryption.encode(message.encryption, writer.uint32(1842).fork()).join();
     }
     return writer;
   },
@@ -974,6 +1015,14 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.endpointChanges.push(Buffer.from(reader.bytes()));
             continue;
           }
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.encryption = Encryption.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1000,6 +1049,9 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.removedPeers = object.removedPeers?.map((e) => e) || [];
     message.acknowledge = object.acknowledge ?? false;
     message.endpointChanges = object.endpointChanges?.map((e) => e) || [];
+    message.encryption = (object.encryption !== undefined && object.encryption !== null)
+      ? Encryption.fromPartial(object.encryption)
+      : undefined;
     return message;
   },
 };
@@ -1319,7 +1371,7 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
 };
 
 function createBasePeer(): Peer {
-  return { nodeId: "", name: "", address: "", subnet: "" };
+  return { nodeId: "", name: "", address: "", subnet: "", keys: [] };
 }
 
 export const Peer: MessageFns<Peer> = {
@@ -1335,6 +1387,9 @@ export const Peer: MessageFns<Peer> = {
     }
     if (message.subnet !== "") {
       writer.uint32(34).string(message.subnet);
+    }
+    for (const v of message.keys) {
+      TunnelKey.encode(v!, writer.uint32(1842).fork()).join();
     }
     return writer;
   },
@@ -1384,6 +1439,14 @@ export const Peer: MessageFns<Peer> = {
             message.subnet = reader.string();
             continue;
           }
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.keys.push(TunnelKey.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1405,6 +1468,7 @@ export const Peer: MessageFns<Peer> = {
     message.name = object.name ?? "";
     message.address = object.address ?? "";
     message.subnet = object.subnet ?? "";
+    message.keys = object.keys?.map((e) => TunnelKey.fromPartial(e)) || [];
     return message;
   },
 };

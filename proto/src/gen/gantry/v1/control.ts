@@ -288,6 +288,12 @@ export interface NodeView {
   arch: string;
   /** DiskPressure, in words; empty: none */
   pressure: string;
+  /** what of its network does not work, in words; empty: none */
+  networkProblem: string;
+  /** "wireguard" while it sends nothing in plain to other hosts; empty: none */
+  encryption: string;
+  /** of the newest key of its tunnel; 0: none is known */
+  keyGeneration: number;
 }
 
 export interface NodeView_LabelsEntry {
@@ -469,6 +475,14 @@ export interface DescribeResponse {
   /** with those that have ended; of a task: those of its place */
   tasks: TaskView[];
   /** of a host or a task that has one */
+  node: NodeView | undefined;
+}
+
+export interface RotateKeyRequest {
+  name: string;
+}
+
+export interface RotateKeyResponse {
   node: NodeView | undefined;
 }
 
@@ -3090,6 +3104,9 @@ function createBaseNodeView(): NodeView {
     agentVersion: "",
     arch: "",
     pressure: "",
+    networkProblem: "",
+    encryption: "",
+    keyGeneration: 0,
   };
 }
 
@@ -3142,6 +3159,15 @@ export const NodeView: MessageFns<NodeView> = {
     }
     if (message.pressure !== "") {
       writer.uint32(802).string(message.pressure);
+    }
+    if (message.networkProblem !== "") {
+      writer.uint32(1842).string(message.networkProblem);
+    }
+    if (message.encryption !== "") {
+      writer.uint32(1850).string(message.encryption);
+    }
+    if (message.keyGeneration !== 0) {
+      writer.uint32(1856).uint32(message.keyGeneration);
     }
     return writer;
   },
@@ -3290,6 +3316,30 @@ export const NodeView: MessageFns<NodeView> = {
             message.pressure = reader.string();
             continue;
           }
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.networkProblem = reader.string();
+            continue;
+          }
+          case 231: {
+            if (tag !== 1850) {
+              break;
+            }
+
+            message.encryption = reader.string();
+            continue;
+          }
+          case 232: {
+            if (tag !== 1856) {
+              break;
+            }
+
+            message.keyGeneration = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3331,6 +3381,9 @@ export const NodeView: MessageFns<NodeView> = {
     message.agentVersion = object.agentVersion ?? "";
     message.arch = object.arch ?? "";
     message.pressure = object.pressure ?? "";
+    message.networkProblem = object.networkProblem ?? "";
+    message.encryption = object.encryption ?? "";
+    message.keyGeneration = object.keyGeneration ?? 0;
     return message;
   },
 };
@@ -5457,6 +5510,116 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
   },
 };
 
+function createBaseRotateKeyRequest(): RotateKeyRequest {
+  return { name: "" };
+}
+
+export const RotateKeyRequest: MessageFns<RotateKeyRequest> = {
+  encode(message: RotateKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(1842).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateKeyRequest>): RotateKeyRequest {
+    return RotateKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateKeyRequest>): RotateKeyRequest {
+    const message = createBaseRotateKeyRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseRotateKeyResponse(): RotateKeyResponse {
+  return { node: undefined };
+}
+
+export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
+  encode(message: RotateKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      NodeView.encode(message.node, writer.uint32(1842).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 230: {
+            if (tag !== 1842) {
+              break;
+            }
+
+            message.node = NodeView.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateKeyResponse>): RotateKeyResponse {
+    return RotateKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateKeyResponse>): RotateKeyResponse {
+    const message = createBaseRotateKeyResponse();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeView.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
 /** The users' door: cli <-> controller. Errors carry the code in the metadata keys gantry-code and gantry-hint. */
 export type ControlService = typeof ControlService;
 export const ControlService = {
@@ -5671,6 +5834,16 @@ export const ControlService = {
     responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
   },
+  /** The host makes a new key for its encrypted tunnel; connections go on. */
+  rotateKey: {
+    path: "/gantry.v1.Control/RotateKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateKeyRequest): Buffer => Buffer.from(RotateKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateKeyRequest => RotateKeyRequest.decode(value),
+    responseSerialize: (value: RotateKeyResponse): Buffer => Buffer.from(RotateKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateKeyResponse => RotateKeyResponse.decode(value),
+  },
   listImages: {
     path: "/gantry.v1.Control/ListImages" as const,
     requestStream: false as const,
@@ -5795,6 +5968,8 @@ export interface ControlServer extends UntypedServiceImplementation {
   setNode: handleUnaryCall<SetNodeRequest, SetNodeResponse>;
   labelNode: handleUnaryCall<LabelNodeRequest, LabelNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
+  /** The host makes a new key for its encrypted tunnel; connections go on. */
+  rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
   listImages: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
   inspectImage: handleUnaryCall<InspectImageRequest, InspectImageResponse>;
   /** Fails while a revision that the cluster may go back to names the image. */
@@ -6103,6 +6278,22 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** The host makes a new key for its encrypted tunnel; connections go on. */
+  rotateKey(
+    request: RotateKeyRequest,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateKey(
+    request: RotateKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateKey(
+    request: RotateKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
   ): ClientUnaryCall;
   listImages(
     request: ListImagesRequest,
