@@ -37,7 +37,7 @@ export interface RunningNode {
 
 /** Takes up what the host holds, then speaks to the controller, for ever. */
 export async function startNode(parts: NodeParts): Promise<RunningNode> {
-  const reporter = new Reporter();
+  const reporter = new Reporter(parts.clock);
   const fences = parts.fence && new FenceKeeper(parts.fence, parts.log);
   const worker = new Worker({
     ...parts,

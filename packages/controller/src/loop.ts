@@ -26,6 +26,8 @@ interface Item {
 
 /** Deciding goes on for at most this long before others get the thread, ms. */
 const sliceMs = 20;
+/** What comes in small pieces gets at most one part in so many of the thread: what changes meanwhile is decided together. */
+const shareOfThread = 3;
 
 /** Starts the one shell around all decisions: it alone commits, retries and times. */
 export function startLoop(deps: LoopDeps): { stop(): Promise<void> } {
@@ -79,16 +81,24 @@ class Loop {
     while (!this.#stopped()) {
       if (!this.#hasWork()) await this.#work();
       if (this.#stopped()) return;
+      const from = this.#deps.clock.monotonic();
       const batch = this.#decideSome();
-      if (batch.writes.length === 0) {
-        await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
-        continue;
-      }
-      const ok = await this.#commit(batch);
+      const took = this.#deps.clock.monotonic() - from;
+      const behind = this.#hasWork();
+      const ok = batch.writes.length === 0 || (await this.#commit(batch));
+      await this.#rest(behind ? from : from + shareOfThread * took);
       refusals = ok ? 0 : refusals + 1;
       const { clock, random } = this.#deps;
       if (!ok) await sleep(clock, jitter(backoffMs(refusals, 10, 1_000), random()), signal);
     }
+  }
+
+  /** Gives the thread away: at least once, or a log that answers at once would let nobody else have it. */
+  async #rest(until: number): Promise<void> {
+    const { clock } = this.#deps;
+    const ms = Math.floor(until - clock.monotonic());
+    if (ms > 0) await sleep(clock, ms, this.#abort.signal);
+    else await new Promise<void>((resolve) => clock.soon(resolve));
   }
 
   #stopped(): boolean {

@@ -1,18 +1,38 @@
+import type { Clock } from '@gantry/kit/clock';
 import type { TaskStatus } from '@gantry/model/task';
 
 /** Sends reports; answers with the tasks that the controller does not know. Throws if they did not arrive. */
 export type SendReports = (reports: ReadonlyMap<string, TaskStatus>) => Promise<readonly string[]>;
 
+/**
+ * A state on the way to running may be over in no time: it waits this long, ms, and what follows within goes in its place. It is
+ * still told before the container's process begins, so that others know its address by then.
+ */
+const passingMs = 20;
+const passing: ReadonlySet<TaskStatus['state']> = new Set(['assigned', 'preparing', 'starting']);
+
 /** Keeps the newest status of each task until the controller has acknowledged it. */
 export class Reporter {
+  readonly #clock: Pick<Clock, 'after'>;
   readonly #pending = new Map<string, TaskStatus>();
   #send: SendReports | undefined;
   #sending = false;
+  #waits = false;
 
-  /** A new status: sent at once when nothing is under way, else with the next batch. */
+  constructor(clock: Pick<Clock, 'after'>) {
+    this.#clock = clock;
+  }
+
+  /** A new status: sent at once when nothing is under way, else with the next batch; one that will pass, a little later. */
   report(taskId: string, status: TaskStatus): void {
     this.#pending.set(taskId, status);
-    this.#flush();
+    if (!passing.has(status.state)) return this.#flush();
+    if (this.#waits || this.#sending) return;
+    this.#waits = true;
+    this.#clock.after(passingMs, () => {
+      this.#waits = false;
+      this.#flush();
+    });
   }
 
   /** A session begins: `all` is said anew, then every change. Without one, statuses are kept. */

@@ -16,6 +16,7 @@ export class FakeNetwork implements Network {
   readonly #now: () => number;
   state: NetworkState | undefined;
   readonly limits = new Map<string, Bandwidth>();
+  #pool: { readonly subnet: string; readonly addresses: readonly string[] } | undefined;
 
   /** `book`: what another life of this host left. */
   constructor(now: () => number = () => 0, book = new AddressBook()) {
@@ -90,8 +91,14 @@ export class FakeNetwork implements Network {
     this.#book.rested(this.#now());
     return (
       this.#book.get(containerId) ??
-      this.#book.take(containerId, containerAddresses(this.state.subnet), hostPorts, this.#now())
+      this.#book.take(containerId, this.#addresses(this.state.subnet), hostPorts, this.#now())
     );
+  }
+
+  /** Listed once: many nodes of one process begin many tasks. */
+  #addresses(subnet: string): readonly string[] {
+    if (this.#pool?.subnet !== subnet) this.#pool = { subnet, addresses: containerAddresses(subnet) };
+    return this.#pool.addresses;
   }
 
   #published(address: string, { protocol, port }: { protocol: string; port: number }): string | undefined {

@@ -32,8 +32,8 @@ describe('an order to stop', () => {
     barrier.hold(['t1'], 3, 2_000, ['a', 'b']);
     barrier.applied('a', 3);
     expect(barrier.nextAt).toBe(2_000);
-    expect([...barrier.expired(1_999)]).toEqual([]);
-    expect([...barrier.expired(2_000)]).toEqual([['t1', ['b']]]);
+    expect(barrier.expired(1_999)).toEqual([]);
+    expect(barrier.expired(2_000)).toEqual([{ tasks: ['t1'], hosts: ['b'] }]);
     expect(barrier.nextAt).toBeUndefined();
   });
 

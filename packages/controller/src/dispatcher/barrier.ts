@@ -54,14 +54,10 @@ export class Barrier {
     return this.applied(host, Infinity);
   }
 
-  /** Tasks whose order has waited long enough, with the hosts that did not answer. */
-  expired(now: number): ReadonlyMap<TaskId, readonly NodeId[]> {
+  /** Orders that have waited long enough, with the hosts that did not answer. */
+  expired(now: number): readonly { readonly tasks: readonly TaskId[]; readonly hosts: readonly NodeId[] }[] {
     const over = [...this.#groups].filter(([, { until }]) => until <= now);
-    return new Map(
-      over.flatMap(([round, group]) =>
-        this.#end(round, group).map((taskId) => [taskId, [...group.missing]] as const),
-      ),
-    );
+    return over.map(([round, group]) => ({ tasks: this.#end(round, group), hosts: [...group.missing] }));
   }
 
   /** The task has ended or is gone: nothing is left to hold. */

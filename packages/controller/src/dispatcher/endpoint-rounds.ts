@@ -37,7 +37,13 @@ export class EndpointRounds {
 
   /** Ends a round; false if nothing has changed, and there is no new one, unless one is wanted in any case. */
   advance(inAnyCase = false): boolean {
-    const changes: EndpointChanges = { complete: false, put: [], removed: [], changed: [] };
+    const changes: EndpointChanges = {
+      complete: false,
+      put: [],
+      removed: [],
+      changed: [],
+      round: this.round + 1,
+    };
     for (const id of this.#touched) this.#add(changes, id);
     this.#touched.clear();
     const size = changes.put.length + changes.removed.length + changes.changed.length;
@@ -53,7 +59,7 @@ export class EndpointRounds {
   complete(): Buffer {
     if (this.#complete) return this.#complete;
     const put = [...this.#told.values()].map(fromModel.endpoint);
-    this.#complete = encoded({ complete: true, put, removed: [], changed: [] });
+    this.#complete = encoded({ complete: true, put, removed: [], changed: [], round: this.round });
     return this.#complete;
   }
 

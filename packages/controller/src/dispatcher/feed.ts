@@ -201,23 +201,22 @@ export class Feed {
     if (at === undefined) return;
     this.#cancelExpiry = clock.after(Math.max(0, at - clock.monotonic()), () => {
       const expired = this.#barrier.expired(clock.monotonic());
-      if (expired.size > 0)
-        log.warn('tasks are stopped although hosts did not say that they send them nothing', told(expired));
-      this.#release(expired.keys());
+      for (const { tasks, hosts } of expired) {
+        log.warn('tasks are stopped although hosts did not say that they send them nothing', {
+          tasks: fewOf(tasks),
+          hosts: fewOf(hosts),
+        });
+        this.#release(tasks);
+      }
       this.#expireLater();
     });
   }
 }
 
-/** A few of each, for there may be thousands. */
-function told(expired: ReadonlyMap<TaskId, readonly NodeId[]>): Readonly<Record<string, unknown>> {
-  const hosts = new Set([...expired.values()].flat());
-  return {
-    count: expired.size,
-    tasks: [...expired.keys()].slice(0, 5),
-    silentHosts: hosts.size,
-    hosts: [...hosts].slice(0, 5),
-  };
+/** For the log: there may be thousands. */
+function fewOf(ids: readonly string[]): string {
+  const more = ids.length > 5 ? ` and ${ids.length - 5} more` : '';
+  return `${ids.slice(0, 5).join(', ')}${more}`;
 }
 
 function isHeard({ state, silentSince }: Node): boolean {

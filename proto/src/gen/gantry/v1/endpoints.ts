@@ -13,6 +13,8 @@ import { Backend, Endpoint } from "./agent.ts";
  * encodes it once: AssignmentsMessage carries it as bytes.
  */
 export interface EndpointChanges {
+  /** Its number while this controller leads: no two rounds are the same bytes. */
+  round: number;
   /** These are all: what is not named is gone. */
   complete: boolean;
   put: Endpoint[];
@@ -31,22 +33,25 @@ export interface BackendChanges {
 }
 
 function createBaseEndpointChanges(): EndpointChanges {
-  return { complete: false, put: [], removed: [], changed: [] };
+  return { round: 0, complete: false, put: [], removed: [], changed: [] };
 }
 
 export const EndpointChanges: MessageFns<EndpointChanges> = {
   encode(message: EndpointChanges, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.round !== 0) {
+      writer.uint32(8).uint64(message.round);
+    }
     if (message.complete !== false) {
-      writer.uint32(8).bool(message.complete);
+      writer.uint32(16).bool(message.complete);
     }
     for (const v of message.put) {
-      Endpoint.encode(v!, writer.uint32(18).fork()).join();
+      Endpoint.encode(v!, writer.uint32(26).fork()).join();
     }
     for (const v of message.removed) {
-      writer.uint32(26).string(v!);
+      writer.uint32(34).string(v!);
     }
     for (const v of message.changed) {
-      BackendChanges.encode(v!, writer.uint32(34).fork()).join();
+      BackendChanges.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -69,15 +74,15 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
               break;
             }
 
-            message.complete = reader.bool();
+            message.round = longToNumber(reader.uint64());
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
               break;
             }
 
-            message.put.push(Endpoint.decode(reader, reader.uint32()));
+            message.complete = reader.bool();
             continue;
           }
           case 3: {
@@ -85,11 +90,19 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
               break;
             }
 
-            message.removed.push(reader.string());
+            message.put.push(Endpoint.decode(reader, reader.uint32()));
             continue;
           }
           case 4: {
             if (tag !== 34) {
+              break;
+            }
+
+            message.removed.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 
@@ -113,6 +126,7 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
   },
   fromPartial(object: DeepPartial<EndpointChanges>): EndpointChanges {
     const message = createBaseEndpointChanges();
+    message.round = object.round ?? 0;
     message.complete = object.complete ?? false;
     message.put = object.put?.map((e) => Endpoint.fromPartial(e)) || [];
     message.removed = object.removed?.map((e) => e) || [];
@@ -232,6 +246,17 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
