@@ -3,12 +3,16 @@ import { commitAll } from './schedule/commit.ts';
 import { shapes, type Shape } from './schedule/cluster.ts';
 import { decideAll } from './schedule/decide.ts';
 import { placeOpenb } from './schedule/openb.ts';
+import { swarmkitRow, type SwarmkitRates } from './schedule/swarmkit.ts';
 
 const rounds = 5;
+const at = process.argv.indexOf('--swarmkit');
+const swarmkit = at < 0 ? undefined : process.argv[at + 1];
 
 /**
  * Placing, on one core: the set-ups of SwarmKit's scheduler benchmarks (its own rates, of the same host, stand as the
  * target), how long the thread is held, and the openb trace. `GANTRY_BENCH_OPENB` names a folder with another trace.
+ * `--swarmkit PROGRAM`: SwarmKit's scheduler on the same rows, in turn with ours (bench/peers/swarmkit).
  */
 export async function run(): Promise<BenchResult> {
   const figures: Figure[] = [];
@@ -28,17 +32,28 @@ export async function run(): Promise<BenchResult> {
 }
 
 async function measured(shape: Shape): Promise<readonly Figure[]> {
-  const decided = Array.from({ length: rounds }, () => decideAll(shape));
+  const decided = [];
   const committed = [];
-  for (let round = 0; round < rounds; round++) committed.push(await commitAll(shape));
+  const peers: SwarmkitRates[] = [];
+  for (let round = 0; round < rounds; round++) {
+    if (swarmkit !== undefined) peers.push(swarmkitRow(swarmkit, shape.name));
+    decided.push(decideAll(shape));
+    committed.push(await commitAll(shape));
+  }
   const rate = ({ ms }: { readonly ms: number }): number => (shape.tasks / ms) * 1_000;
-  const { decide, commit } = shape.swarmkit;
-  const times = (factor: number, [low, high]: readonly [number, number]): string =>
-    `${factor} × SwarmKit's ${low}–${high}`;
+  const target = (factor: number, kind: 'decide' | 'commit'): Pick<Figure, 'target' | 'peer'> => {
+    if (peers.length > 0) {
+      const values = peers.map((rates) => rates[kind]);
+      return { target: `${factor} × the peer's`, peer: { name: 'SwarmKit', values } };
+    }
+    const [low, high] = shape.swarmkit[kind];
+    return { target: `${factor} × SwarmKit's ${low}–${high}` };
+  };
+  const [unit, bound] = ['tasks/s', { target: '≤ 50 ms' }];
   return [
-    { what: `${shape.name}: decide only`, ours: decided.map(rate), unit: 'tasks/s', target: times(2, decide) },
-    { what: `${shape.name}: with commits`, ours: committed.map(rate), unit: 'tasks/s', target: times(10, commit) },
-    { what: `${shape.name}: longest decision`, ours: decided.map(({ longest }) => longest), target: '≤ 50 ms' },
-    { what: `${shape.name}: thread held, with commits`, ours: committed.map(({ longest }) => longest), target: '≤ 50 ms' },
+    { what: `${shape.name}: decide only`, ours: decided.map(rate), unit, ...target(2, 'decide') },
+    { what: `${shape.name}: with commits`, ours: committed.map(rate), unit, ...target(10, 'commit') },
+    { what: `${shape.name}: longest decision`, ours: decided.map(({ longest }) => longest), ...bound },
+    { what: `${shape.name}: thread held, with commits`, ours: committed.map(({ longest }) => longest), ...bound },
   ]; // prettier-ignore
 }
