@@ -189,8 +189,13 @@ const placements: fc.Arbitrary<Placement> = fc
     spread: fc.array(fc.string()),
     prefer: fc.array(fc.record({ constraint: fc.string(), weight: fc.integer({ min: -1_000, max: 1_000 }) })),
     priority: fc.integer({ min: -1_000, max: 1_000 }),
+    preempt: fc.constantFrom(undefined, 'takes', 'yields', 'both' as const),
   })
-  .map(({ maxPerNode, ...rest }) => ({ ...rest, ...(maxPerNode !== undefined && { maxPerNode }) }));
+  .map(({ maxPerNode, preempt, ...rest }) => ({
+    ...rest,
+    ...(maxPerNode !== undefined && { maxPerNode }),
+    ...(preempt !== undefined && { preempt }),
+  }));
 
 const networkings: fc.Arbitrary<ServiceNetworking> = fc.record({
   networks: fc.array(fc.record({ name: text, aliases: fc.array(text), internal: fc.boolean() })),

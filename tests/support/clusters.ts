@@ -3,6 +3,7 @@ import type { Dependency } from '@gantry/model/dependency';
 import type { JobRun, JobSpec, JobStatus } from '@gantry/model/job';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
+import { defaultPlacement } from '@gantry/model/placement';
 import type { Revision, Service, ServiceSpec, SpecSettings } from '@gantry/model/service';
 import { isTerminal, taskStates, type Task } from '@gantry/model/task';
 import type { UpdatePolicy, UpdateStatus } from '@gantry/model/update';
@@ -202,6 +203,8 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
       policy: fc.option(policy, { nil: undefined }),
       job: fc.option(jobOf(id), { nil: undefined, freq: 2 }),
       dependsOn: fc.option(dependencyOf(id), { nil: undefined }),
+      priority: fc.nat({ max: 2 }),
+      preempt: fc.constantFrom(undefined, undefined, 'takes', 'yields', 'both' as const),
       hold: fc.option(fc.record({ paused: fc.boolean(), at: moment }), { nil: undefined }),
     })
     .map((pick) => {
@@ -219,6 +222,9 @@ function serviceOf(id: string): fc.Arbitrary<Service> {
         ...(pick.policy && { update: pick.policy }),
         ...(pick.job && { job: pick.job[0] }),
         ...(pick.dependsOn && { dependsOn: [pick.dependsOn] }),
+        ...(pick.preempt && {
+          placement: { ...defaultPlacement, priority: pick.priority, preempt: pick.preempt },
+        }),
       });
       const revisionId = `${id}-${pick.revision}`;
       const failed = {
@@ -261,27 +267,31 @@ function taskOf(id: string): fc.Arbitrary<Task> {
       createdAt: moment,
       readySince: fc.option(moment, { nil: undefined }),
       run: fc.constantFrom(undefined, 1, 2),
+      makesWay: fc.constantFrom(undefined, undefined, undefined, 'made way for another'),
     })
-    .map(({ serviceId, slot, revision, desired, state, node, ready, createdAt, readySince, run }) => {
-      const placed = !['new', 'pending'].includes(state) || slot === 0;
-      return aTask({
-        id,
-        serviceId,
-        slot,
-        revisionId: `${serviceId}-${revision}`,
-        desired,
-        ...(readySince !== undefined && { readySince }),
-        ...(run !== undefined && { run }),
-        ...(placed ? { nodeId: node } : ready ? { only: node } : {}),
-        status: {
-          state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,
-          at: createdAt,
-          reason: 'by chance',
-          ready: ready && state === 'running' && !isTerminal(state),
-        },
-        createdAt,
-      });
-    });
+    .map(
+      ({ serviceId, slot, revision, desired, state, node, ready, createdAt, readySince, run, makesWay }) => {
+        const placed = !['new', 'pending'].includes(state) || slot === 0;
+        return aTask({
+          id,
+          serviceId,
+          slot,
+          revisionId: `${serviceId}-${revision}`,
+          desired,
+          ...(readySince !== undefined && { readySince }),
+          ...(run !== undefined && { run }),
+          ...(makesWay !== undefined && { makesWay }),
+          ...(placed ? { nodeId: node } : ready ? { only: node } : {}),
+          status: {
+            state: placed && ['new', 'pending'].includes(state) ? 'assigned' : state,
+            at: createdAt,
+            reason: 'by chance',
+            ready: ready && state === 'running' && !isTerminal(state),
+          },
+          createdAt,
+        });
+      },
+    );
 }
 
 export const clusters: fc.Arbitrary<Cluster> = fc

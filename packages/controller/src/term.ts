@@ -14,6 +14,7 @@ import { startLoop } from './loop.ts';
 import { allocate } from './reconcilers/allocate.ts';
 import { jobs } from './reconcilers/jobs/jobs.ts';
 import { nodeHealth } from './reconcilers/node-health.ts';
+import { preempt } from './reconcilers/preempt.ts';
 import { reap } from './reconcilers/reap.ts';
 import { defaultSettings, type Reconciler } from './reconcilers/reconciler.ts';
 import { schedule } from './reconcilers/schedule.ts';
@@ -24,7 +25,15 @@ import { maxWrites, type Store } from './store/store.ts';
 import type { UsageBoard } from './telemetry/usage-board.ts';
 
 /** In the order of their effect: who is there, what should be, where it goes, what is over. */
-export const reconcilers: readonly Reconciler[] = [nodeHealth, allocate, services, jobs, schedule, reap];
+export const reconcilers: readonly Reconciler[] = [
+  nodeHealth,
+  allocate,
+  services,
+  jobs,
+  schedule,
+  preempt,
+  reap,
+];
 
 /** The doors that a leader opens. */
 export interface Doors {

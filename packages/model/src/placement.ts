@@ -25,6 +25,16 @@ export interface SoftPlacement {
   readonly prefer: readonly Preference[];
   /** Who is placed first when room is short: the higher one. */
   readonly priority: number;
+  /** `takes`: its waiting tasks may stop those of lower priority that yield; `yields`: its own may be stopped so. Absent: neither. */
+  readonly preempt?: Preempt;
+}
+
+export const preemptWords = ['takes', 'yields', 'both'] as const;
+export type Preempt = (typeof preemptWords)[number];
+
+/** True if the placement says so of this side of pre-emption. */
+export function preempts({ preempt }: Pick<SoftPlacement, 'preempt'>, side: 'takes' | 'yields'): boolean {
+  return preempt === side || preempt === 'both';
 }
 
 export interface Preference {
@@ -50,8 +60,8 @@ export function hardPart({ devices, maxPerNode, near, apart }: Placement): HardP
 }
 
 /** The part that only new placements look at. */
-export function softPart({ spread, prefer, priority }: Placement): SoftPlacement {
-  return { spread, prefer, priority };
+export function softPart({ spread, prefer, priority, preempt }: Placement): SoftPlacement {
+  return { spread, prefer, priority, ...(preempt && { preempt }) };
 }
 
 /** What is wrong with a placement, with paths below `placement`. */

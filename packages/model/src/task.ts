@@ -62,6 +62,8 @@ export interface Task {
   readonly status: TaskStatus;
   /** When an update that watches this task saw it ready, by the controller's clock. Written by `reconcilers/services`. */
   readonly readySince?: number;
+  /** It is to stop so that one of higher priority fits, in words. Written by `reconcilers/preempt`. */
+  readonly makesWay?: string;
   /** The run of a job that it belongs to. */
   readonly run?: number;
   readonly createdAt: number;

@@ -15,6 +15,8 @@ export type Event =
       readonly one: boolean;
       /** Keeps data in a named volume. */
       readonly volume: boolean;
+      /** Reserves cpu, so that room is short; `takes` from those that `yields`. */
+      readonly preempt: 'takes' | 'yields' | 'none';
     }
   | { readonly do: 'scale'; readonly service: string; readonly replicas: number }
   | { readonly do: 'remove'; readonly service: string }
@@ -176,6 +178,7 @@ function applied(random: Random): Event {
     hostPort: random() < 0.15,
     one: random() < 0.25,
     volume: random() < 0.2,
+    preempt: pick(random, ['none', 'none', 'none', 'takes', 'yields'] as const),
   };
 }
 

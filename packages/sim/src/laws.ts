@@ -64,7 +64,12 @@ const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]
     allocate: ['subnet'],
   },
   revision: {},
-  task: { services: ['desired', 'readySince'], schedule: ['nodeId', 'status'], dispatcher: ['status'] },
+  task: {
+    services: ['desired', 'readySince'],
+    schedule: ['nodeId', 'status'],
+    dispatcher: ['status'],
+    preempt: ['makesWay'],
+  },
 };
 
 /** True if the node was drained or down a moment ago: a decision may be as old as the view it was made on. */

@@ -1,6 +1,7 @@
 import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
 import type { Logger } from '@gantry/kit/log';
 import { defaultRestart, defaultStopGraceMs, type Service, type ServiceSpec } from '@gantry/model/service';
+import { defaultPlacement } from '@gantry/model/placement';
 import { targetRevision } from '@gantry/model/update';
 import type { NamedVolumeMount } from '@gantry/model/volume';
 import { behaviours } from './behaviour.ts';
@@ -88,12 +89,17 @@ function restlessSpecs(cluster: SimCluster): readonly ServiceSpec[] {
 function isAtPeace(service: Service): boolean {
   const { container, ports } = service.spec;
   const serves = container.command?.[0] === behaviours.serves[0] && ports.length === 0;
-  return serves && targetRevision(service) === service.revisionId;
+  const roomy = container.reservations.cpuMillis === undefined;
+  return serves && roomy && targetRevision(service) === service.revisionId;
 }
 
 function peaceful(spec: ServiceSpec): ServiceSpec {
   const env = { VERSION: `${spec.container.env['VERSION'] ?? ''}+` };
-  return { ...spec, ports: [], container: { ...spec.container, command: [...behaviours.serves], env } };
+  return {
+    ...spec,
+    ports: [],
+    container: { ...spec.container, command: [...behaviours.serves], env, reservations: {} },
+  };
 }
 
 /** Makes one event happen, now. What cannot happen (a host that is off already) does not. */
@@ -182,7 +188,7 @@ function dataOf(service: string): NamedVolumeMount {
 }
 
 function specOf(event: Event & { do: 'apply' }): ServiceSpec {
-  const { service, replicas, behaviour, version, hostPort, one, volume } = event;
+  const { service, replicas, behaviour, version, hostPort, one, volume, preempt } = event;
   return {
     stack: 'sim',
     name: service,
@@ -198,7 +204,7 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
       stopGraceMs: defaultStopGraceMs,
       labels: {},
       limits: {},
-      reservations: {},
+      reservations: preempt === 'none' ? {} : { cpuMillis: preempt === 'takes' ? 3_000 : 1_700 },
       ...(volume && { volumes: [dataOf(service)] }),
     },
     ports: hostPort
@@ -208,5 +214,8 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
     constraints: [],
     labels: {},
     ...(one && { availability: 'prefer-one' as const }),
+    ...(preempt !== 'none' && {
+      placement: { ...defaultPlacement, preempt, priority: preempt === 'takes' ? 10 : 0 },
+    }),
   };
 }

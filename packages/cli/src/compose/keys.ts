@@ -179,8 +179,7 @@ const tables = {
   ]),
   'x-gantry.bandwidth': new Map(all('egress', 'ingress')),
   'x-gantry.placement': new Map<string, KeyPolicy>([
-    ...all('near', 'apart', 'prefer', 'priority'),
-    ['preempt', later],
+    ...all('near', 'apart', 'prefer', 'priority', 'preempt'),
   ]),
   'x-gantry.placement.prefer': new Map(all('constraint', 'weight')),
   'deploy.placement': new Map(all('constraints', 'preferences', 'max_replicas_per_node')),

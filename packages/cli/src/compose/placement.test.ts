@@ -30,6 +30,7 @@ test('reads spread, limits a host, devices, neighbours, preferences and priority
     '    apart: [other/db]',
     '    prefer: [{ constraint: node.labels.disk==ssd, weight: 70 }]',
     '    priority: -5',
+    '    preempt: yields',
   );
   expect(placement).toEqual({
     devices: { gpu: 2, fpga: 1 },
@@ -39,5 +40,6 @@ test('reads spread, limits a host, devices, neighbours, preferences and priority
     spread: ['node.labels.zone', 'node.labels.rack'],
     prefer: [{ constraint: 'node.labels.disk==ssd', weight: 70 }],
     priority: -5,
+    preempt: 'yields',
   });
 });

@@ -1,9 +1,9 @@
 import type { Node } from 'yaml';
-import { defaultPlacement, type Placement, type Preference } from '@gantry/model/placement';
+import { defaultPlacement, preemptWords, type Placement, type Preference } from '@gantry/model/placement';
 import { same } from '@gantry/model/same';
 import { checkKeys } from './check-keys.ts';
 import type { ComposeDocument } from './document.ts';
-import { texts, whole } from './values.ts';
+import { texts, whole, word } from './values.ts';
 
 /**
  * Where a service should run: `deploy.placement`, devices and generic resources of `deploy.resources.reservations`, and
@@ -29,8 +29,14 @@ export function readPlacement(
     spread: readSpread(doc, doc.get(deploy, 'preferences')),
     prefer: readPrefer(doc, doc.get(extras, 'prefer')),
     priority: signed(doc, doc.get(extras, 'priority'), 'priority') ?? 0,
+    ...readPreempt(doc, doc.get(extras, 'preempt')),
   };
   return same(placement, defaultPlacement) ? undefined : placement;
+}
+
+function readPreempt(doc: ComposeDocument, node: Node | undefined): Pick<Placement, 'preempt'> {
+  const preempt = word(doc, node, 'preempt', preemptWords);
+  return preempt === undefined ? {} : { preempt };
 }
 
 function readSpread(doc: ComposeDocument, node: Node | undefined): readonly string[] {

@@ -107,6 +107,8 @@ export function taskView(view: View, task: Task): TaskView {
 
 /** What a host that is down last said of a task is not what is. */
 function statusSeen(task: Task, node: Node | undefined): Task['status'] {
+  if (task.makesWay !== undefined && task.status.state === 'shutdown')
+    return { ...task.status, reason: task.makesWay };
   if (node?.state !== 'down' || isTerminal(task.status.state)) return task.status;
   return {
     ...task.status,

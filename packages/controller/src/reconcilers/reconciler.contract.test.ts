@@ -1,12 +1,14 @@
 import { expect } from 'vitest';
 import { isFenced } from '@gantry/model/fence';
 import { isOverRun } from '@gantry/model/job';
+import { preempts } from '@gantry/model/placement';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { defaultUpdate, mustStopFirst, targetRevision } from '@gantry/model/update';
 import type { Cluster } from '../../../../tests/support/clusters.ts';
 import { allocate } from './allocate.ts';
 import { jobs } from './jobs/jobs.ts';
 import { nodeHealth } from './node-health.ts';
+import { preempt } from './preempt.ts';
 import { reap } from './reap.ts';
 import { reconcilerContract } from './reconciler.contract.ts';
 import { schedule } from './schedule.ts';
@@ -34,7 +36,8 @@ reconcilerContract(services, (view, before) => {
         task.status.ready &&
         view.get('node', task.nodeId ?? '')?.state === 'ready';
       const now = [...view.tasksOfService(service.id)];
-      if (old.some(serving)) expect(now.some(serving)).toBe(true);
+      if (old.some((task) => serving(task) && task.makesWay === undefined))
+        expect(now.some(serving)).toBe(true);
     }
     const live = [...view.tasksOfService(service.id)].filter(
       (t) => t.desired === 'running' && !isTerminal(t.status.state),
@@ -101,6 +104,23 @@ reconcilerContract(schedule, (view, before) => {
       (task) => view.get('revision', task.revisionId)?.container.reservations.cpuMillis,
     );
     if (asked) expect(sum(reserved)).toBeLessThanOrEqual(node.description.cpuMillis);
+  }
+});
+
+reconcilerContract(preempt, (view, before) => {
+  for (const task of tasksOf(before)) {
+    const after = view.get('task', task.id);
+    if (after?.makesWay === task.makesWay) continue;
+    const placement = view.get('service', task.serviceId)?.spec.placement;
+    expect(placement && preempts(placement, 'yields')).toBe(true);
+    expect([task.desired, isTerminal(task.status.state)]).toEqual(['running', false]);
+    // Somebody more important waits, and takes.
+    const takers = [...view.unplacedTasks()].map(
+      ({ serviceId }) => view.get('service', serviceId)?.spec.placement,
+    );
+    expect(
+      takers.some((one) => one && preempts(one, 'takes') && one.priority > (placement?.priority ?? 0)),
+    ).toBe(true);
   }
 });
 

@@ -1,4 +1,4 @@
-import { softPart } from '@gantry/model/placement';
+import { preempts, softPart } from '@gantry/model/placement';
 import type { Revision, Service } from '@gantry/model/service';
 import { same } from '@gantry/model/same';
 import { isTerminal, type Task } from '@gantry/model/task';
@@ -31,6 +31,8 @@ export class Cluster {
   readonly #classes = new Map<string, NodeClass>();
   /** True if some service has a rule about others: then services that come and go may change requirements. */
   #related = false;
+  /** Services whose waiting tasks may stop others. */
+  readonly #taking = new Set<string>();
 
   constructor(view: View) {
     this.#view = view;
@@ -38,6 +40,11 @@ export class Cluster {
     for (const node of view.all('node')) this.loads.put(node);
     for (const task of view.all('task')) this.#count(task, 1);
     for (const task of view.unplacedTasks()) this.waiting.put(task);
+  }
+
+  /** How many services there are whose waiting tasks may stop others. */
+  get takers(): number {
+    return this.#taking.size;
   }
 
   apply(change: Change): void {
@@ -156,7 +163,10 @@ export class Cluster {
   }
 
   #service(before: Service | undefined, after: Service | undefined): void {
-    if (!after && before) this.loads.services.forget(before.id);
+    if (!after && before) {
+      this.loads.services.forget(before.id);
+      this.#taking.delete(before.id);
+    }
     if (after) this.#relate(after);
     const named = before?.spec.name !== after?.spec.name || before?.removing !== after?.removing;
     if (!(this.#related && named) && same(before?.spec.placement, after?.spec.placement)) return;
@@ -165,7 +175,9 @@ export class Cluster {
     this.waiting.reorder();
   }
 
-  #relate({ spec: { placement } }: Service): void {
+  #relate({ id, spec: { placement } }: Service): void {
+    if (placement && preempts(placement, 'takes')) this.#taking.add(id);
+    else this.#taking.delete(id);
     if (placement && placement.near.length + placement.apart.length > 0) this.#related = true;
   }
 

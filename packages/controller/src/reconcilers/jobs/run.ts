@@ -118,6 +118,7 @@ function stateOf(
 /** Its host is lost or is being drained: another is made, and this is no failure. */
 function mustGo(view: View, task: Task): boolean {
   if (!isLive(task)) return false;
+  if (task.makesWay !== undefined) return true;
   return isLost(view, task) || view.get('node', task.nodeId ?? '')?.availability === 'drain';
 }
 

@@ -83,11 +83,11 @@ export function isLost(view: View, task: Task): boolean {
   return !node || node.state === 'down';
 }
 
-/** Told to stop, and its host can still say that it has, or may run it unseen: its place is not free yet. */
+/** Told to stop or to make way, and its host can still say that it has, or may run it unseen: its place is not free yet. */
 export function isStopping(view: View, task: Task, settings: Pick<Settings, 'fenceMs'>): boolean {
   if (isTerminal(task.status.state) || task.nodeId === undefined) return false;
   if (mayRunUnseen(view, task, settings)) return true;
-  return task.desired !== 'running' && !isLost(view, task);
+  return (task.desired !== 'running' || task.makesWay !== undefined) && !isLost(view, task);
 }
 
 /**

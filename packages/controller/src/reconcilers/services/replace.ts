@@ -1,4 +1,4 @@
-import type { Task } from '@gantry/model/task';
+import { isTerminal, type Task } from '@gantry/model/task';
 import type { RevisionId } from '@gantry/model/ids';
 import type { View } from '../../store/store.ts';
 import { isLive, isLost, isStopping, newestEnded, unanswered, type Place } from './places.ts';
@@ -34,7 +34,9 @@ export interface PlaceStep {
 
 /** Decides one place by itself; who may roll over next is decided by the caller over all places. */
 export function stepOf(view: View, rollout: Rollout, place: Place): PlaceStep {
-  const lost = place.tasks.filter((task) => task.desired === 'running' && isLost(view, task));
+  const lost = place.tasks.filter(
+    (task) => task.desired === 'running' && (isLost(view, task) || mustMakeWay(task)),
+  );
   const live = place.tasks.filter((task) => isLive(task) && !lost.includes(task));
   const wanted = revisionOf(rollout, place, live);
   const failed = rollout.active && rollout.service.update?.failed.includes(place.key) === true;
@@ -152,6 +154,11 @@ function empty(view: View, rollout: Rollout, place: Place, idle: PlaceStep): Pla
   if (!restart) return { ...idle, create: idle.wanted };
   if (restart.kind === 'never') return { ...idle, arrived: ended.status.state === 'complete' ? 'yes' : 'no' };
   return { ...idle, restart, ...(rollout.now >= restart.at && { create: idle.wanted }) };
+}
+
+/** One of higher priority needs its room. */
+function mustMakeWay({ makesWay, status }: Task): boolean {
+  return makesWay !== undefined && !isTerminal(status.state);
 }
 
 /** Runs what the place should run now, and where it may stay. */

@@ -204,7 +204,7 @@ function watch(task: Task, now: number): Write {
 
 function create({ view, service, env, given }: Making, place: Place, revisionId: RevisionId): Write {
   const only = place.node?.id ?? homeOf(view, service, place, revisionId, given);
-  const status = { state: 'new', reason: 'waiting for a place', at: env.now, ready: false } as const;
+  const status = { state: 'new', reason: waitingWords(place), at: env.now, ready: false } as const;
   return {
     op: 'put',
     object: {
@@ -220,6 +220,14 @@ function create({ view, service, env, given }: Making, place: Place, revisionId:
       createdAt: env.now,
     },
   };
+}
+
+/** Why a new task waits: for a place, and what became of the one before it if that was not its own doing. */
+function waitingWords({ tasks }: Place): string {
+  const last = [...tasks].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))[0];
+  return last?.makesWay === undefined
+    ? 'waiting for a place'
+    : `waiting for a place: the one before it ${last.makesWay}`;
 }
 
 function desire(task: Task, desired: 'shutdown' | 'remove'): Write {

@@ -21,6 +21,8 @@ export interface Placement {
   spread: string[];
   prefer: PlacementPreference[];
   priority: number;
+  /** "takes" | "yields" | "both" */
+  preempt?: string | undefined;
 }
 
 export interface Placement_DevicesEntry {
@@ -34,7 +36,16 @@ export interface PlacementPreference {
 }
 
 function createBasePlacement(): Placement {
-  return { devices: {}, maxPerNode: undefined, near: [], apart: [], spread: [], prefer: [], priority: 0 };
+  return {
+    devices: {},
+    maxPerNode: undefined,
+    near: [],
+    apart: [],
+    spread: [],
+    prefer: [],
+    priority: 0,
+    preempt: undefined,
+  };
 }
 
 export const Placement: MessageFns<Placement> = {
@@ -59,6 +70,9 @@ export const Placement: MessageFns<Placement> = {
     }
     if (message.priority !== 0) {
       writer.uint32(56).sint32(message.priority);
+    }
+    if (message.preempt !== undefined) {
+      writer.uint32(2002).string(message.preempt);
     }
     return writer;
   },
@@ -135,6 +149,14 @@ export const Placement: MessageFns<Placement> = {
             message.priority = reader.sint32();
             continue;
           }
+          case 250: {
+            if (tag !== 2002) {
+              break;
+            }
+
+            message.preempt = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -167,6 +189,7 @@ export const Placement: MessageFns<Placement> = {
     message.spread = object.spread?.map((e) => e) || [];
     message.prefer = object.prefer?.map((e) => PlacementPreference.fromPartial(e)) || [];
     message.priority = object.priority ?? 0;
+    message.preempt = object.preempt ?? undefined;
     return message;
   },
 };
