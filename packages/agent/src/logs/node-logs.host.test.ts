@@ -62,16 +62,19 @@ afterAll(async () => {
 });
 
 /** Starts a container that runs this script; answers with its id and its end. */
-async function start(script: string): Promise<{ readonly id: string; readonly ended: Promise<void> }> {
+async function start(
+  script: string,
+  kept = spec,
+): Promise<{ readonly id: string; readonly ended: Promise<void> }> {
   const plan = aPlan({
     rootfs: join(dir, 'rootfs'),
     netns: `/run/netns/${name}`,
     argv: ['/bin/sh', '-c', script],
-    logMaxBytes: spec.maxBytes,
+    logMaxBytes: kept.maxBytes,
   });
   made.push(plan.id);
   const ended = new Promise<void>((resolve) => runtime.onExit((id) => id === plan.id && resolve()));
-  await logs.begin(plan.id, spec);
+  await logs.begin(plan.id, kept);
   await runtime.run(plan);
   return { id: plan.id, ended: ended.then(() => logs.end(plan.id)) };
 }
@@ -92,12 +95,12 @@ const numbers = (from: number, to: number): readonly string[] =>
 
 /** Bytes on disk of all files of a log, each counted once. */
 async function sizeOf(id: string): Promise<number> {
-  const files = await readdir(join(dir, 'logs', id));
-  const infos = await Promise.all(files.map((file) => stat(join(dir, 'logs', id, file))));
-  return [...new Map(infos.map(({ ino, size }) => [ino, size])).values()].reduce(
-    (sum, size) => sum + size,
-    0,
+  const files = [...(await readdir(join(dir, 'logs', id))), 'now/current', 'now/current.tmp'];
+  const infos = await Promise.all(
+    files.map((file) => stat(join(dir, 'logs', id, file)).catch(() => undefined)),
   );
+  const sizes = infos.map((info) => (info?.isFile() ? info.size : 0));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 test('a log that fits is whole, and its last lines are found', async () => {
@@ -151,6 +154,62 @@ test('a reader that follows before there is a log waits for it', async () => {
   expect(await lines).toEqual([]);
   await logs.remove(id);
 });
+
+test('a log that was quiet for long loses nothing of a burst, but what is too old', async () => {
+  const line = '0123456789'.repeat(9);
+  const large = { maxBytes: 4 << 20, maxFiles: 4 };
+  const { id, ended } = await start(`echo quiet; sleep 1; yes ${line} | head -c 30000000; echo; echo end`, large);
+  await ended;
+  const lines = await read(id, { follow: false });
+  expect(lines.at(-1)).toBe('end');
+  expect(lines.filter((text) => text.startsWith('[gantry:'))).toEqual([]);
+  // All files but the newest are full, each line with conmon's stamp.
+  const bytes = lines.reduce((sum, text) => sum + text.length + 44, 0);
+  expect(bytes).toBeGreaterThan((large.maxFiles - 1) * large.maxBytes * 0.9);
+}); // prettier-ignore
+
+test('what an agent could not keep leaves words in its place, and nothing else is lost', async () => {
+  const { id, ended } = await start('seq 1 100000; sleep 0.1; echo end');
+  // The agent is kept from everything for a moment, as a machine under load would.
+  for (const until = Date.now() + 300; Date.now() < until;);
+  await ended;
+  const lines = await read(id, { follow: false });
+  expect(lines.at(-1)).toBe('end');
+  // Between two holes with words, all is there: a stretch is a piece of what was written. (Lines come in pieces themselves.)
+  const stretches: string[] = [''];
+  for (const text of lines) {
+    if (text.startsWith('[gantry: output is missing here')) stretches.push('');
+    else stretches.push(`${stretches.pop() ?? ''}${text}`);
+  }
+  expect(stretches.length).toBeGreaterThan(1);
+  const whole = `${numbers(1, 100_000).join('')}end`;
+  let from = 0;
+  for (const stretch of stretches) {
+    const at = whole.indexOf(stretch, from);
+    expect(at).toBeGreaterThanOrEqual(from);
+    from = at + stretch.length;
+  }
+});
+
+test('what was written while no agent ran may be missing, and a reader is told', async () => {
+  const { id, ended } = await start('echo first; sleep 0.5; seq 1 20000; sleep 1000');
+  logs.close();
+  await waitUntil(async () => (await sizeOf(id)) > spec.maxBytes);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  logs = await createLogs({ dir: join(dir, 'logs'), clock: systemClock, log: silentLogger });
+  await logs.begin(id, spec);
+  const lines = await read(id, { follow: false });
+  expect(lines[0]).toBe('first');
+  expect(lines).toContain('[gantry: output may be missing here: it was written while the agent was away]');
+  expect(lines.at(-1)).toBe('20000');
+  await runtime.signal(id, 'SIGKILL');
+  await ended;
+});
+
+async function waitUntil(done: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1_000 && !(await done()); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(await done()).toBe(true);
+}
 
 test('a flood fills neither the disk nor the memory of who reads it, and its container is not blocked', async () => {
   const { id, ended } = await start('yes 0123456789012345678901234567890123456789 | head -c 200000000');

@@ -5,9 +5,9 @@ import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { LogSpec } from '@gantry/model/logging';
 import type { LogLine, LogQuery, Logs } from './logs.ts';
+import { Keeper } from './keeper.ts';
 import { readLog, type Changes } from './read-log.ts';
-import { Rotation } from './rotation.ts';
-import { beginLog, currentName, keepSegments } from './segments.ts';
+import { currentName } from './segments.ts';
 
 export interface LogsDeps {
   /** A directory a container below it. */
@@ -24,26 +24,23 @@ export async function createLogs(deps: LogsDeps): Promise<Logs> {
 
 class NodeLogs implements Logs {
   readonly #dir: string;
-  readonly #rotation: Rotation;
+  readonly #keeper: Keeper;
 
   constructor({ dir, clock, log }: LogsDeps) {
     this.#dir = dir;
-    this.#rotation = new Rotation(clock, log);
+    this.#keeper = new Keeper(clock, log);
   }
 
   path(containerId: string): string {
     return join(this.#of(containerId), currentName);
   }
 
-  async begin(containerId: string, spec: LogSpec): Promise<void> {
-    const dir = this.#of(containerId);
-    await beginLog(dir);
-    await keepSegments(dir, spec.maxFiles);
-    this.#rotation.watch(containerId, dir, spec);
+  begin(containerId: string, spec: LogSpec): Promise<void> {
+    return this.#keeper.begin(containerId, this.#of(containerId), spec);
   }
 
   end(containerId: string): Promise<void> {
-    return this.#rotation.end(containerId);
+    return this.#keeper.end(containerId);
   }
 
   async *read(containerId: string, query: LogQuery, signal: AbortSignal): AsyncGenerator<readonly LogLine[]> {
@@ -57,7 +54,7 @@ class NodeLogs implements Logs {
   }
 
   async remove(containerId: string): Promise<void> {
-    this.#rotation.forget(containerId);
+    this.#keeper.forget(containerId);
     await rm(this.#of(containerId), { recursive: true, force: true });
   }
 
@@ -66,7 +63,7 @@ class NodeLogs implements Logs {
   }
 
   close(): void {
-    this.#rotation.close();
+    this.#keeper.close();
   }
 
   #of(containerId: string): string {

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parseLine } from './k8s-file.ts';
 import type { LogLine, LogQuery } from './logs.ts';
+import { gapBetween } from './gap.ts';
 import { segmentsOf, type Segment } from './segments.ts';
 
 const chunkBytes = 64 << 10;
@@ -31,8 +32,12 @@ export async function* readLog(
     } finally {
       await file?.close();
     }
-    const next = following(await segmentsOf(dir), segment);
+    const segments = await segmentsOf(dir);
+    const read = segments.find(({ inode }) => inode === segment.inode) ?? segment;
+    const next = following(segments, segment);
     if (!next) return;
+    const gap = await gapBetween(dir, read, next);
+    if (gap) yield [gap];
     segment = next;
     offset = 0;
   }

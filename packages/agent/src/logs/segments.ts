@@ -1,12 +1,19 @@
-import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The file that a monitor writes to; when it is full, the monitor puts a new one in its place. */
-export const currentName = 'current';
+/**
+ * The file that a monitor begins; when it is full, the monitor puts a new one in its place. In a directory of its own, so that
+ * whoever watches that hears of new files and not of every line: the file is moved away as soon as it is there.
+ */
+export const currentName = 'now/current';
+/** The file that was moved away, until its number is known. */
+const takenName = 'taken';
 
 /** One file of a log; a monitor that goes on to the next changes its names, never the file. */
 export interface Segment {
   readonly path: string;
+  /** Counts all that were begun; absent for one that has none yet. */
+  readonly number?: number;
   /** Identity of the file, as long as it is open or has a name. */
   readonly inode: number;
   readonly size: number;
@@ -16,48 +23,67 @@ export interface Segment {
 
 /** The files of a log, oldest first; empty if there is none. */
 export async function segmentsOf(dir: string): Promise<readonly Segment[]> {
-  const names = await readdir(dir).catch((): string[] => []);
-  const numbered = names.filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b));
-  const found = await Promise.all([...numbered, currentName].map((name) => segmentAt(join(dir, name))));
-  const segments = found.flatMap((segment) => segment ?? []);
-  // The current file has a number too, unless it is so new that nobody has given it one.
+  const numbered = (await numbersIn(dir)).map(async (number) => {
+    const segment = await segmentAt(join(dir, String(number)));
+    return segment && { ...segment, number };
+  });
+  const found = await Promise.all([...numbered, ...[takenName, currentName].map((name) => segmentAt(join(dir, name)))]);
+  // One that got another name while we looked is seen by both.
   const seen = new Set<number>();
-  return segments.filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
-}
-
-/** The file that is written to; undefined if there is none. */
-export function currentOf(dir: string): Promise<Segment | undefined> {
-  return segmentAt(join(dir, currentName));
-}
+  return found.flatMap((segment) => segment ?? []).filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
+} // prettier-ignore
 
 async function segmentAt(path: string): Promise<Segment | undefined> {
   const info = await stat(path).catch(() => undefined);
   return info && { path, inode: info.ino, size: info.size, writtenAt: info.mtimeMs };
 }
 
-/** Makes a log with an empty file, unless it is there. */
+async function numbersIn(dir: string): Promise<readonly number[]> {
+  const names = await readdir(dir).catch((): string[] => []);
+  return names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b);
+} // prettier-ignore
+
+/** Makes an empty log, unless it is there; and finishes what an agent did not live to finish. */
 export async function beginLog(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const file = await open(join(dir, currentName), 'a', 0o600);
-  await file.close();
+  await mkdir(join(dir, 'now'), { recursive: true, mode: 0o700 });
+  if (await segmentAt(join(dir, takenName))) await numberTaken(dir, (await newestOf(dir)) + 1);
 }
 
-/**
- * Keeps the current file by giving it a number, and drops what is older than the newest `maxFiles`. The monitor replaces a
- * full file by a new one of the same name: the old one lives on by its number. Answers with the current one.
- */
-export async function keepSegments(dir: string, maxFiles: number): Promise<Segment | undefined> {
-  const names = await readdir(dir).catch((): string[] => []);
-  const numbers = names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b); // prettier-ignore
-  const current = await currentOf(dir);
-  if (!current) return undefined;
-  const newest = numbers.at(-1) ?? 0;
-  const known = newest > 0 ? await segmentAt(join(dir, String(newest))) : undefined;
-  if (known?.inode !== current.inode) {
-    await link(join(dir, currentName), join(dir, String(newest + 1)));
-    numbers.push(newest + 1);
-  }
+/** The number of the newest file that has one; 0 if none has. */
+export async function newestOf(dir: string): Promise<number> {
+  return (await numbersIn(dir)).at(-1) ?? 0;
+}
+
+/** Asked before anything is moved: looking is harmless on a disk that hangs, moving is not. */
+export async function hasCurrent(dir: string): Promise<boolean> {
+  return (await segmentAt(join(dir, currentName))) !== undefined;
+}
+
+/** Moves the file that the monitor began out of its sight; false if there is none. */
+export function takeCurrent(dir: string): Promise<boolean> {
+  return rename(join(dir, currentName), join(dir, takenName)).then(
+    () => true,
+    () => false,
+  );
+}
+
+export function numberTaken(dir: string, number: number): Promise<void> {
+  return rename(join(dir, takenName), join(dir, String(number)));
+}
+
+/** Notes that files before this one may be missing, for nobody was there to keep them. */
+export function markAway(dir: string, number: number): Promise<void> {
+  return writeFile(join(dir, `${number}.away`), '');
+}
+
+export async function isMarkedAway(dir: string, number: number): Promise<boolean> {
+  return (await segmentAt(join(dir, `${number}.away`))) !== undefined;
+}
+
+/** Drops all but the newest files. */
+export async function dropOld(dir: string, maxFiles: number): Promise<void> {
+  const numbers = await numbersIn(dir);
   const old = numbers.slice(0, Math.max(0, numbers.length - maxFiles));
-  await Promise.all(old.map((number) => rm(join(dir, String(number)), { force: true })));
-  return current;
+  const names = old.flatMap((number) => [String(number), `${number}.away`]);
+  await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
 }
