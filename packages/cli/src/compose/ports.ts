@@ -19,7 +19,7 @@ export function readPorts(
   });
 }
 
-/** `8080:80`, `8080-8082:80-82/udp`, `80`; an address of the host before them is refused for now. */
+/** `8080:80`, `8080-8082:80-82/udp`, `80`; with an address of the host before them it answers on that one only. */
 function shortPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
   const text = doc.text(node, 'a port');
   if (text === undefined) return [];
@@ -29,19 +29,24 @@ function shortPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
     return [];
   }
   const [, hostIp, hostRange = '', targetRange = '', protocol = 'tcp'] = match;
-  if (!isEveryAddress(doc, node, hostIp)) return [];
+  const onAddress = hostAddress(doc, node, hostIp);
+  if (!onAddress) return [];
   const known = protocols.find((one) => one === protocol);
   if (known === undefined) {
     doc.problem(node, `port "${text}": the protocol ${protocol} is not known`, 'use tcp or udp');
     return [];
   }
-  return expand(doc, node, text, hostRange, targetRange, known, 'ingress');
+  return expand(doc, node, text, hostRange, targetRange, known, 'ingress').map((port) => ({
+    ...port,
+    ...onAddress,
+  }));
 }
 
 function longPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
   checkKeys(doc, node, 'ports', 'a port');
-  if (!isEveryAddress(doc, doc.get(node, 'host_ip') ?? node, doc.text(doc.get(node, 'host_ip'), 'host_ip')))
-    return [];
+  const hostIp = doc.get(node, 'host_ip');
+  const onAddress = hostAddress(doc, hostIp ?? node, doc.text(hostIp, 'host_ip'));
+  if (!onAddress) return [];
   const target = whole(doc, doc.get(node, 'target'), 'target');
   if (target === undefined) {
     doc.problem(node, 'a port needs a target, the port in the container');
@@ -58,18 +63,30 @@ function longPort(doc: ComposeDocument, node: Node): readonly PortSpec[] {
   }
   const protocol = word(doc, doc.get(node, 'protocol'), 'protocol', protocols) ?? 'tcp';
   const mode = word(doc, doc.get(node, 'mode'), 'mode', ['ingress', 'host'] as const) ?? 'ingress';
-  return expand(doc, node, published, published, String(target), protocol, mode);
+  return expand(doc, node, published, published, String(target), protocol, mode).map((port) => ({
+    ...port,
+    ...onAddress,
+  }));
 }
 
-/** Publishing on one address of the hosts is for later; saying so is better than opening it to everybody. */
-function isEveryAddress(doc: ComposeDocument, node: Node, address: string | undefined): boolean {
-  if (address === undefined || address === '0.0.0.0') return true;
+/** The one address of the hosts that a port answers on; none for all. A word that is none is a problem, and undefined. */
+function hostAddress(
+  doc: ComposeDocument,
+  node: Node,
+  address: string | undefined,
+): Pick<PortSpec, 'hostIp'> | undefined {
+  if (address === undefined || ['', '0.0.0.0', '::', '[::]'].includes(address)) return {};
+  if (isIp(address)) return { hostIp: address };
   doc.problem(
     node,
-    `publishing on ${address} only is not supported`,
-    'leave the address out: every host answers',
+    `"${address}" is not an IPv4 address of a host`,
+    'write e.g. 127.0.0.1, or leave the address out: every address answers',
   );
-  return false;
+  return undefined;
+}
+
+function isIp(address: string): boolean {
+  return /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((byte) => Number(byte) < 256);
 }
 
 function expand(

@@ -156,7 +156,8 @@ describe('ports', () => {
   const ports = (text: string) => {
     const [service] = read(web(`ports: [${text}]`)).services;
     return service?.ports.map(
-      ({ published, target, protocol, mode }) => `${published}:${target}/${protocol} ${mode}`,
+      ({ hostIp, published, target, protocol, mode }) =>
+        `${hostIp === undefined ? '' : `${hostIp}:`}${published}:${target}/${protocol} ${mode}`,
     );
   };
 
@@ -166,6 +167,10 @@ describe('ports', () => {
     ['"8080:80"', ['8080:80/tcp ingress']],
     ['22:22', ['22:22/tcp ingress']],
     ['"0.0.0.0:53:53/udp"', ['53:53/udp ingress']],
+    ['"127.0.0.1:8080:80"', ['127.0.0.1:8080:80/tcp ingress']],
+    ['"127.0.0.1:8080-8081:80-81"', ['127.0.0.1:8080:80/tcp ingress', '127.0.0.1:8081:81/tcp ingress']],
+    ['{ target: 80, published: 8080, host_ip: 127.0.0.1 }', ['127.0.0.1:8080:80/tcp ingress']],
+    ['{ target: 80, published: 8080, host_ip: "::" }', ['8080:80/tcp ingress']],
     ['"8080-8081:80-81"', ['8080:80/tcp ingress', '8081:81/tcp ingress']],
     ['{ target: 80, published: "8080", mode: host }', ['8080:80/tcp host']],
     ['{ target: 80, published: 8080, protocol: udp }', ['8080:80/udp ingress']],
@@ -174,7 +179,8 @@ describe('ports', () => {
   });
 
   test.each([
-    ['"127.0.0.1:80:80"', '4:13 publishing on 127.0.0.1 only is not supported'],
+    ['"[::1]:80:80"', '4:13 "[::1]" is not an IPv4 address of a host'],
+    ['"127.0.0.300:80:80"', '4:13 "127.0.0.300" is not an IPv4 address of a host'],
     ['"80:http"', '4:13 port "80:http" is not understood'],
     ['"80:80/sctp"', '4:13 port "80:80/sctp": the protocol sctp is not known'],
     ['"80-81:80"', '4:13 port "80-81:80": both ranges must have the same length, at most 1000 ports'],
