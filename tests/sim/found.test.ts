@@ -52,6 +52,24 @@ test('a host that boots while tasks are placed on it clears away only what is le
   }
 });
 
+test('a container that ends while its agent begins is heard of', async () => {
+  for (const seed of range(10)) {
+    const cluster = await started({ seed, hosts: 1 });
+    cluster.apply('shop', [web(2)]);
+    await cluster.pass(2_000);
+    await comesToRest(cluster);
+    const host = cluster.host('n1');
+    const [records, clock] = [host.disk.records.bind(host.disk), cluster.world.clock];
+    host.disk.records = () => new Promise((resolve) => clock.after(4_000, () => resolve(records())));
+    host.crashAgent();
+    host.startAgent();
+    await cluster.pass(3_900);
+    const [id] = host.running();
+    host.containers.end(id!, { exitCode: 1, oom: false, at: clock.now() });
+    await comesToRest(cluster);
+  }
+});
+
 test('a controller that did not hear that it won the lead does not wait for itself for ever', async () => {
   const cluster = new SimCluster({ seed: 3, hosts: 1, controllers: 1, faults: { lostAnswers: 1 } });
   cluster.start();

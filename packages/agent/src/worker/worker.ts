@@ -4,7 +4,7 @@ import { defaultLogging } from '@gantry/model/logging';
 import type { TaskStatus } from '@gantry/model/task';
 import type { Logs } from '../logs/logs.ts';
 import type { Network, NetworkState } from '../network/network.ts';
-import type { ContainerState } from '../runtime/runtime.ts';
+import type { ContainerExit, ContainerState } from '../runtime/runtime.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { Runner, type RunnerDeps } from '../task/runner.ts';
 import type { AgentDisk } from './disk.ts';
@@ -37,6 +37,8 @@ export class Worker {
    * of them are wanted. Nothing is ended only because something is missing.
    */
   #unknown: ReadonlyMap<string, ContainerState> | undefined;
+  /** Ends of containers that have no runner yet. */
+  readonly #early = new Map<string, ContainerExit>();
   #network: NetworkState | undefined;
   /** As last told: a controller that says nothing of it does not end the encryption that another one began. */
   #encryption: NetworkState['encryption'];
@@ -62,8 +64,13 @@ export class Worker {
   /** Takes up what the host holds: adopts containers, cleans what has no record, brings the network back. */
   async start(): Promise<void> {
     const { disk, runtime } = this.#deps;
+    // Heard from before the look around: what ends while that is made is in neither otherwise.
+    runtime.onExit((id, exit) => {
+      const runner = this.#runners.get(id);
+      if (runner) runner.exited(exit);
+      else this.#early.set(id, exit);
+    });
     const [records, containers] = await Promise.all([disk.records(), runtime.list()]);
-    runtime.onExit((id, exit) => this.#runners.get(id)?.exited(exit));
     const network = await disk.load<NetworkState>(networkFile);
     this.#encryption = network?.encryption;
     if (network) this.#configure(network);
@@ -146,8 +153,11 @@ export class Worker {
     return { assignment, status, cleaned: false };
   }
 
-  #run(record: TaskRecord, container: ContainerState | undefined): void {
+  #run(record: TaskRecord, found: ContainerState | undefined): void {
     const { taskId } = record.assignment;
+    const exit = this.#early.get(taskId);
+    this.#early.delete(taskId);
+    const container: ContainerState | undefined = exit ? { state: 'stopped', exit } : found;
     const deps = { ...this.#runnerDeps, log: this.#log.with({ task: taskId }) };
     const runner = new Runner(deps, record, container, (id) => this.#forget(id));
     this.#runners.set(taskId, runner);
