@@ -41,7 +41,10 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   const silenceMs = seconds(values.silence ?? '5s');
   if (silenceMs === undefined)
     problems.push(`--silence ${String(values.silence)}: write a duration of 1 s or more, e.g. 5s`);
-  const fenceMs = seconds(values.fence ?? '30s');
+  const fenceMs =
+    values.fence === undefined
+      ? Math.max(defaultSettings.fenceMs, 2 * (silenceMs ?? 0))
+      : seconds(values.fence);
   if (fenceMs === undefined || fenceMs < 2 * (silenceMs ?? 0))
     problems.push(`--fence ${String(values.fence)}: write a duration of twice --silence or more, e.g. 30s`);
   const nodePool = values['node-pool'] ?? defaultSettings.nodePool;

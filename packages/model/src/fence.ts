@@ -1,4 +1,5 @@
 import type { Revision, ServiceSpec } from './service.ts';
+import { isTerminal, type Task } from './task.ts';
 
 /*
  * `availability: prefer-one`: never two tasks of a place at once. Its host stops a task by itself when it has not been in
@@ -25,4 +26,19 @@ export function isFenced({ settings }: Pick<Revision, 'settings'>): boolean {
 /** True if going from the revision to the spec puts tasks under guard, or takes them out of it. */
 export function changesFence(revision: Pick<Revision, 'settings'>, spec: ServiceSpec): boolean {
   return isFenced(revision) !== (spec.availability === 'prefer-one');
+}
+
+/** How long their node must not be heard until each of the tasks that must never run twice has ended, ms, in order. */
+export function waitsOf(
+  tasks: Iterable<Task>,
+  revisionOf: (id: string) => Revision | undefined,
+  fenceMs: number,
+): readonly number[] {
+  const waits = new Set<number>();
+  for (const task of tasks) {
+    const revision = isTerminal(task.status.state) ? undefined : revisionOf(task.revisionId);
+    if (revision && isFenced(revision))
+      waits.add(surelyStoppedAfterMs(fenceMs, revision.container.stopGraceMs));
+  }
+  return [...waits].sort((a, b) => a - b);
 }

@@ -29,6 +29,8 @@ export interface ControlDeps extends Omit<ApplyDeps, 'images'>, PlanDeps {
   readonly relay: RelayHub;
   readonly usage: Pick<UsageBoard, 'current'>;
   readonly version: string;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
 }
 
 /** The users' door: every call of `control.proto`. */

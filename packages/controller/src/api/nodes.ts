@@ -1,4 +1,5 @@
 import { GantryError } from '@gantry/kit/errors';
+import { waitsOf } from '@gantry/model/fence';
 import type { Node } from '@gantry/model/node';
 import { isTerminal } from '@gantry/model/task';
 import type { View } from '../store/store.ts';
@@ -10,9 +11,12 @@ const availabilities = ['active', 'pause', 'drain'] as const;
 /** What users say of hosts: whether they take tasks, their labels, that they are gone for good. */
 export class Nodes {
   readonly #writer: Writer;
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly #fenceMs: number;
 
-  constructor(deps: WriterDeps) {
+  constructor(deps: WriterDeps & { readonly fenceMs: number }) {
     this.#writer = new Writer(deps);
+    this.#fenceMs = deps.fenceMs;
   }
 
   setAvailability(names: readonly string[], word: string): Promise<readonly Node[]> {
@@ -63,7 +67,7 @@ export class Nodes {
   async remove(name: string, force: boolean): Promise<void> {
     await this.#writer.commit((view) => {
       const node = nodeNamed(view, name);
-      if (!force) refuse(view, node);
+      if (!force) refuse(view, node, this.#fenceMs);
       return [
         { answer: undefined, writes: [{ op: 'delete', kind: 'node', id: node.id, version: node.version }] },
       ];
@@ -71,12 +75,22 @@ export class Nodes {
   }
 }
 
-function refuse(view: View, node: Node): void {
+function refuse(view: View, node: Node, fenceMs: number): void {
   const held = [...view.tasksOnNode(node.id)].filter(({ status }) => !isTerminal(status.state)).length;
   if (node.state !== 'down' && node.silentSince === undefined) {
     throw new GantryError('conflict', `${node.name} is up${held > 0 ? ` and runs ${held} tasks` : ''}`, {
       hint: `drain it (gantry node drain ${node.name}), stop its agent, then remove it; or --force`,
     });
+  }
+  const waits = waitsOf(view.tasksOnNode(node.id), (id) => view.get('revision', id), fenceMs);
+  if (node.state === 'down' && waits.some((wait) => wait > (node.unheardMs ?? 0))) {
+    throw new GantryError(
+      'conflict',
+      `${node.name} may still run a task that must not run twice (prefer-one)`,
+      {
+        hint: `wait until it has been silent for ${Math.ceil((waits.at(-1) ?? 0) / 1_000)} s; or --force, if it is surely off`,
+      },
+    );
   }
   if (held === 0 || node.state === 'down') return;
   throw new GantryError('conflict', `${node.name} is silent, and may still run ${held} tasks`, {

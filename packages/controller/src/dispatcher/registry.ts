@@ -1,11 +1,11 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { Clock } from '@gantry/kit/clock';
+import { waitsOf } from '@gantry/model/fence';
 import { namePattern } from '@gantry/model/ids';
 import type { Node, NodeDescription, NodeNetwork } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { HeldVolumes } from '@gantry/model/volume';
 import type { Store, Write } from '../store/store.ts';
-import { holdsUnseen } from './unseen.ts';
 
 /** Writes of other parts may come between; looking again settles it. */
 const maxAttempts = 8;
@@ -42,7 +42,7 @@ export class NodeRegistry {
           hint: 'start the agent with another --name',
         });
       }
-      if (namesake && namesake.id !== id && holdsUnseen(view, namesake, this.#fenceMs)) {
+      if (namesake && namesake.id !== id && this.#holdsUnseen(namesake)) {
         throw new GantryError(
           'conflict',
           `${name}, which is cut off, may still run tasks that must not run twice`,
@@ -102,6 +102,13 @@ export class NodeRegistry {
       const node = this.#store.view().get('node', id);
       return node ? changed(node, withVolumes(node, volumes)) : [];
     });
+  }
+
+  /** True if the node may still run a task that must never run twice. */
+  #holdsUnseen({ id, unheardMs = 0 }: Node): boolean {
+    const view = this.#store.view();
+    const waits = waitsOf(view.tasksOnNode(id), (revision) => view.get('revision', revision), this.#fenceMs);
+    return waits.some((wait) => wait > unheardMs);
   }
 
   #create(id: string, name: string, description: NodeDescription): Node {

@@ -1,10 +1,10 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
+import { waitsOf } from '@gantry/model/fence';
 import type { Node } from '@gantry/model/node';
 import type { Store } from '../store/store.ts';
 import type { NodeRegistry } from './registry.ts';
 import type { Sessions } from './sessions.ts';
-import { waitsOf } from './unseen.ts';
 
 export interface WatchdogDeps {
   readonly store: Store;
@@ -25,7 +25,9 @@ const missedBeats = 2.5;
  */
 async function noteUnheard(deps: WatchdogDeps, node: Node, silence: number): Promise<void> {
   const { store, sessions, registry, fenceMs } = deps;
-  const wait = waitsOf(store.view(), node.id, fenceMs).findLast((ms) => ms <= silence);
+  const view = store.view();
+  const waits = waitsOf(view.tasksOnNode(node.id), (id) => view.get('revision', id), fenceMs);
+  const wait = waits.findLast((ms) => ms <= silence);
   if (wait === undefined || wait <= (node.unheardMs ?? 0)) return;
   sessions.end(node.id);
   deps.log.info('a node has surely stopped what must not run twice', { node: node.name, silence });
