@@ -25,14 +25,14 @@ export interface BenchCluster {
 
 const stack = 'bench';
 
-export async function benchCluster(hosts: number): Promise<BenchCluster> {
+export async function benchCluster(hosts: number, logLevel = 'warn'): Promise<BenchCluster> {
   const local = await LocalCluster.start({
     // Always the same name: the next bench ends what a killed one left.
     name: 'bench',
     hosts,
     gantryBin: join(root, 'bin/gantry'),
     exec,
-    logLevel: 'warn',
+    logLevel,
   });
   await waitForNodes(local.controllerAddress, hosts, 30_000);
   loadHello(local.controllerAddress);

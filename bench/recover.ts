@@ -3,12 +3,13 @@ import type { TaskView } from '@gantry/proto/gen/gantry/v1/control';
 import { hostDown, hostUp } from '../tests/support/faults.ts';
 import { waitForNodes } from '../packages/cli/src/local/nodes.ts';
 import { benchCluster, type BenchCluster } from './cluster.ts';
+import { loseLeader } from './lose-leader.ts';
 import type { BenchResult } from './report.ts';
 
 const rounds = 7;
 const hostRounds = 5;
 
-/** SIGKILL of a container → replacement running; a host gone → its tasks running elsewhere. */
+/** SIGKILL of a container → replacement running; a host gone → its tasks running elsewhere; the leader gone → a write is taken. */
 export async function run(): Promise<BenchResult> {
   const cluster = await benchCluster(3);
   try {
@@ -19,11 +20,13 @@ export async function run(): Promise<BenchResult> {
     const losses: number[] = [];
     for (let round = 0; round < hostRounds; round++) losses.push(await loseHost(cluster));
     await cluster.remove();
+    const leaders = await loseLeader(cluster);
     return {
       setup: 'three hosts, six replicas of a local image; times seen by a user who watches the service',
       figures: [
         { what: 'container killed → replacement running', ours: crashes, target: 'median < 100 ms' },
         { what: 'host gone → all running elsewhere', ours: losses, target: '≤ 8 s' },
+        { what: 'leader killed → next write accepted by another controller', ours: leaders, target: '≤ 5 s' },
       ],
     };
   } finally {

@@ -1,59 +1,70 @@
-import { spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { exec, execOk } from '@gantry/kit/exec';
+import { bareStart, makeBare, removeBare, type Bare } from './bare.ts';
 import { benchCluster, type BenchCluster } from './cluster.ts';
 import type { BenchResult, Figure } from './report.ts';
-import { runOk } from './run.ts';
+import { startPhases } from './start-phases.ts';
 
-const sizes = [1, 10, 50];
-const rounds = 5;
+/** Replicas, and how often each is measured. */
+const sizes = [
+  [1, 9],
+  [10, 5],
+  [50, 5],
+  [200, 2],
+] as const;
 const width = 4;
-const cgroupParent = 'gantry-bare';
+/** Addresses rest for 10 s after use, and a host has 252: 200 twice would wait for them, ms. */
+const restMs = 11_000;
 
 /** `apply` → all replicas running on one host, against bare `runc run -d` for as many, taken in turn. */
 export async function run(): Promise<BenchResult> {
-  const cluster = await benchCluster(1);
   const bare = makeBare();
+  const figures: Figure[] = [];
   try {
-    const figures: Figure[] = [];
-    for (const size of sizes) figures.push(...(await measure(cluster, bare, size)));
-    return {
-      setup: `one host, unpacked local image (busybox), network included; bare runc: no network, no monitor; ${rounds} rounds each in turn`,
-      figures,
-    };
+    const cluster = await benchCluster(1);
+    try {
+      for (const [size, rounds] of sizes) figures.push(...(await measure(cluster, bare, size, rounds)));
+    } finally {
+      await cluster.stop();
+    }
+    figures.push(...(await startPhases()));
   } finally {
-    await cluster.stop();
-    rmSync(bare.dir, { recursive: true, force: true });
-    removeCgroups();
+    removeBare(bare);
   }
+  return {
+    setup:
+      'one host, unpacked local image (busybox), network included; bare runc: no network, no monitor, no seccomp; in turn',
+    figures,
+  };
 }
 
 /** Two peers: as a person would start them, one after another, and as fast as runc goes. */
-async function measure(cluster: BenchCluster, bare: Bare, size: number): Promise<readonly Figure[]> {
+async function measure(
+  cluster: BenchCluster,
+  bare: Bare,
+  size: number,
+  rounds: number,
+): Promise<readonly Figure[]> {
   const [ours, single, wide]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < rounds; round++) {
+    if (size > 100) await new Promise((resolve) => setTimeout(resolve, restMs));
     single.push(await bareStart(bare, size, 1));
     ours.push(await clusterStart(cluster, size));
     wide.push(await bareStart(bare, size, width));
   }
   const what = `apply → ${size} running`;
   const target = size === 50 ? '≤ 2.5 ×' : '';
-  return [
-    { what, ours, peer: { name: `runc run -d × ${size}, one after another`, values: single }, target },
-    { what, ours, peer: { name: `runc run -d × ${size}, ${width} at a time`, values: wide }, target },
-  ];
+  const one = {
+    what,
+    ours,
+    peer: { name: `runc run -d × ${size}, one after another`, values: single },
+    target,
+  };
+  const four = {
+    what,
+    ours,
+    peer: { name: `runc run -d × ${size}, ${width} at a time`, values: wide },
+    target,
+  };
+  return size === 1 ? [one] : [one, four];
 }
 
 async function clusterStart(cluster: BenchCluster, size: number): Promise<number> {
@@ -66,83 +77,4 @@ async function clusterStart(cluster: BenchCluster, size: number): Promise<number
   const took = performance.now() - started;
   await cluster.remove();
   return took;
-}
-
-interface Bare {
-  readonly dir: string;
-  readonly spec: Readonly<Record<string, unknown>>;
-}
-
-/** A busybox root and a plain OCI spec for it. */
-function makeBare(): Bare {
-  const dir = mkdtempSync(join(tmpdir(), 'gantry-bare-'));
-  const bin = join(dir, 'rootfs/bin');
-  mkdirSync(bin, { recursive: true });
-  for (const name of ['dev', 'proc', 'sys']) mkdirSync(join(dir, 'rootfs', name));
-  copyFileSync('/usr/bin/busybox', join(bin, 'busybox'));
-  symlinkSync('busybox', join(bin, 'sleep'));
-  runOk(['runc', 'spec'], dir);
-  const spec = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')) as {
-    process: Record<string, unknown>;
-  };
-  return {
-    dir,
-    spec: {
-      ...spec,
-      root: { path: join(dir, 'rootfs'), readonly: true },
-      process: { ...spec.process, terminal: false, args: ['/bin/sleep', '100000'] },
-    },
-  };
-}
-
-async function bareStart(bare: Bare, size: number, wide: number): Promise<number> {
-  const root = join(bare.dir, 'state');
-  const ids = Array.from({ length: size }, (_, index) => `bare${process.pid}-${index}`);
-  for (const id of ids) {
-    mkdirSync(join(bare.dir, id), { recursive: true });
-    const linux = { ...(bare.spec['linux'] as object), cgroupsPath: `/${cgroupParent}/${id}` };
-    writeFileSync(join(bare.dir, id, 'config.json'), JSON.stringify({ ...bare.spec, linux }));
-  }
-  const started = performance.now();
-  await eachOf(ids, wide, (id) => runDetached(root, join(bare.dir, id), id));
-  const took = performance.now() - started;
-  await eachOf(ids, width, (id) => execOk(exec, ['runc', '--root', root, 'delete', '-f', id]));
-  return took;
-}
-
-/** runc leaves the parent of its containers' cgroups. */
-function removeCgroups(): void {
-  for (const controller of readdirSync('/sys/fs/cgroup')) {
-    try {
-      rmdirSync(join('/sys/fs/cgroup', controller, cgroupParent));
-    } catch {
-      // not there: another layout of cgroups, or nothing was started
-    }
-  }
-}
-
-/** `runc run -d` hands its own output down to the container: with a pipe for it, the command would never seem to end. */
-function runDetached(root: string, bundle: string, id: string): Promise<void> {
-  const args = ['--root', root, 'run', '-d', '--bundle', bundle, '--no-new-keyring', id];
-  return new Promise((resolve, reject) => {
-    const child = spawn('runc', args, { stdio: 'ignore' });
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`runc run ${id} ended with ${String(code)}`));
-    });
-  });
-}
-
-/** Runs `work` for every item, so many at a time. */
-async function eachOf(
-  items: readonly string[],
-  wide: number,
-  work: (item: string) => Promise<unknown>,
-): Promise<void> {
-  const queue = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: wide }, worker));
 }
