@@ -45,6 +45,10 @@ export class FakeNetwork implements Network {
     return Promise.resolve();
   }
 
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   attached(): Promise<readonly Attachment[]> {
     return Promise.resolve(this.#book.held().map(attachmentOf));
   }

@@ -84,7 +84,7 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve(new Map(states));
   }
 
-  async run(plan: ContainerPlan, mayStart?: () => void): Promise<ProcessIdentity> {
+  async run(plan: ContainerPlan, mayStart?: () => Promise<void>): Promise<ProcessIdentity> {
     const known = this.#host.containers.get(plan.id);
     if (known?.exit) throw new GantryError('conflict', `container ${plan.id} has ended and is not run again`);
     if (known) return known.process;
@@ -92,7 +92,7 @@ export class FakeRuntime implements Runtime {
     if (startMs !== undefined) await new Promise<void>((resolve) => this.#clock.after(startMs, resolve));
     if (fails !== undefined) throw new GantryError('invalid', fails);
     if (this.#closed) return new Promise(() => undefined); // the agent is gone: nobody hears the answer
-    mayStart?.();
+    await mayStart?.();
     const process = { pid: this.#host.nextPid++, startTime: String(this.#clock.now()), bootId: 'fake' };
     this.#host.containers.set(plan.id, { process, stopMs });
     this.#host.starts.set(plan.id, (this.#host.starts.get(plan.id) ?? 0) + 1);

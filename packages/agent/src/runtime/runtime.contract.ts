@@ -62,6 +62,19 @@ export function runtimeContract(name: string, host: ContractHost): void {
       expect(exits.all).toHaveLength(1);
     });
 
+    test('nothing runs before what its start waits for; if that fails, nothing is left', async () => {
+      const runtime = await start();
+      const wanted = await plan({ exits: 3 });
+      const exits = heard(runtime, wanted.id);
+      await runtime.run(wanted, () => Promise.resolve(expect(exits.all).toEqual([])));
+      expect(await exits.first).toMatchObject({ exitCode: 3 });
+      const other = await plan('stays');
+      const refused = (): Promise<void> => Promise.reject(new Error('no rules'));
+      await expect(runtime.run(other, refused)).rejects.toThrow('no rules');
+      expect((await runtime.list()).has(other.id)).toBe(false);
+      expect(await host.traces(other.id)).toEqual([]);
+    });
+
     test('a signal ends the container, and its exit code says so', async () => {
       const runtime = await start();
       const wanted = await plan('stays');

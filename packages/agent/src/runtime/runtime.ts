@@ -112,9 +112,9 @@ export interface Runtime {
   list(): Promise<ReadonlyMap<string, ContainerState>>;
   /**
    * Creates and starts; resolves once the process runs. Throws a GantryError (`invalid`, `not_found` …) if it cannot, and what
-   * `mayStart` throws, which is asked in the moment of the start.
+   * `mayStart` throws, which is asked, and waited for, when all is made and nothing runs yet. Then nothing is left.
    */
-  run(plan: ContainerPlan, mayStart?: () => void): Promise<ProcessIdentity>;
+  run(plan: ContainerPlan, mayStart?: () => Promise<void>): Promise<ProcessIdentity>;
   /** Sends a signal (name with SIG) to the container's first process; nothing happens if it is gone. */
   signal(id: string, signal: string): Promise<void>;
   /** Gives a running container other limits. Throws `conflict` if it uses more than it should get; then nothing changed. */

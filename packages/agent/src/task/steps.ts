@@ -150,9 +150,13 @@ async function guard({ fences }: StepDeps, life: TaskLife, { stopSignal: signal 
   await fences.guard(life.taskId, fenceAfterMs, { signal, graceMs: container.stopGraceMs });
 } // prettier-ignore
 
-/** Asked once more just before it starts: making it took time, in which this process may have stood still. */
-function mayStart({ fences }: StepDeps, { record: { assignment } }: TaskLife): () => void {
-  return () => {
+/**
+ * What is waited for just before it starts: the rules of the network, which were made meanwhile. And what is asked once more:
+ * making it took time, in which this process may have stood still.
+ */
+function mayStart({ fences, network }: StepDeps, { record: { assignment } }: TaskLife): () => Promise<void> {
+  return async () => {
+    await network.settled();
     if (assignment.fenceAfterMs !== undefined) fences?.mustBeInContact(assignment.fenceAfterMs);
   };
 }

@@ -57,6 +57,8 @@ class KernelNetwork implements Network {
   #host: KernelHost | undefined;
   /** Rules follow at once; in a burst once for many changes, as each costs a process. */
   readonly #updates: Paced;
+  /** The last change that an attached container waits for. */
+  #ruled: Promise<void> = Promise.resolve();
   /** Changes of links and rules are made one after another. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -93,12 +95,17 @@ class KernelNetwork implements Network {
     const lease = await this.#leases.take(containerId, containerAddresses(state.subnet), hostPorts);
     if (!known || !(await this.#containers.stands(lease))) await this.#containers.plug(lease, this.#mtu());
     this.#plugged.add(containerId);
-    await this.#updates.run();
+    this.#ruled = this.#updates.run();
+    this.#ruled.catch(() => undefined); // said to who asks
     return attachmentOf(lease);
   }
 
   limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void> {
     return this.#inTurn(() => this.#containers.bandwidth.set(containerId, bandwidth));
+  }
+
+  async settled(): Promise<void> {
+    await this.#ruled.catch(() => (this.#ruled = this.#updates.run()));
   }
 
   async detach(containerId: string): Promise<void> {

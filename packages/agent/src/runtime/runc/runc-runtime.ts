@@ -98,7 +98,7 @@ class RuncRuntime implements Runtime {
     return new Map(states.flatMap(([id, state]) => (state ? [[id, state]] : [])));
   }
 
-  run(plan: ContainerPlan, mayStart?: () => void): Promise<ProcessIdentity> {
+  run(plan: ContainerPlan, mayStart?: () => Promise<void>): Promise<ProcessIdentity> {
     return this.#turns.run(plan.id, async () => {
       const known = await this.#stateOf(plan.id);
       if (known?.state === 'running') return known.process;
@@ -110,7 +110,7 @@ class RuncRuntime implements Runtime {
     });
   }
 
-  async #make(plan: ContainerPlan, mayStart?: () => void): Promise<ProcessIdentity> {
+  async #make(plan: ContainerPlan, mayStart?: () => Promise<void>): Promise<ProcessIdentity> {
     const { failpoint = noFailpoint } = this.#deps;
     this.#making.add(plan.id);
     try {
@@ -125,7 +125,7 @@ class RuncRuntime implements Runtime {
       await writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
       failpoint('identified');
       this.#watch(plan.id, process);
-      mayStart?.();
+      await mayStart?.();
       await startCreated(this.#control, plan.id, process);
       failpoint('started');
       const startMs = this.#deps.clock.monotonic() - created;
