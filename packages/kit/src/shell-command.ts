@@ -1,9 +1,8 @@
 import type { ExecOptions } from './exec.ts';
 import { GantryError } from './errors.ts';
 
-/** Files that a command's three streams are led to. */
-export interface StreamFiles {
-  readonly stdin: string;
+/** Files that what a command says is led to. */
+export interface OutputFiles {
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -20,14 +19,26 @@ export function quote(word: string): string {
  */
 export function shellCommand(
   argv: readonly string[],
-  files: StreamFiles,
-  { cwd, env = {}, holds = {} }: Pick<ExecOptions, 'cwd' | 'env' | 'holds'> = {},
+  files: OutputFiles,
+  { cwd, env = {}, holds = {}, input = '' }: Pick<ExecOptions, 'cwd' | 'env' | 'holds' | 'input'> = {},
 ): string {
   const variables = Object.entries(env).map(([name, value]) => `${variable(name)}=${quote(value)} `);
   const held = Object.entries(holds).map(([fd, path]) => ` ${descriptor(fd)}<>${quote(path)}`);
   const change = cwd === undefined ? '' : `cd ${quote(cwd)} && `;
-  const streams = `<${quote(files.stdin)} >${quote(files.stdout)} 2>${quote(files.stderr)}`;
-  return `(${change}${variables.join('')}exec ${argv.map(quote).join(' ')}${held.join('')}) ${streams}; echo $?\n`;
+  const outputs = `>${quote(files.stdout)} 2>${quote(files.stderr)}`;
+  const command = `(${change}${variables.join('')}exec ${argv.map(quote).join(' ')}${held.join('')})`;
+  if (input.includes('\0')) throw new GantryError('invalid', 'the input of a command cannot hold a NUL');
+  if (input === '') return `${command} </dev/null ${outputs}; echo $?\n`;
+  if (!input.endsWith('\n')) return `printf %s ${quote(input)} | ${command} ${outputs}; echo $?\n`;
+  const end = endOf(input);
+  return `${command} <<'${end}' ${outputs}; echo $?\n${input}${end}\n`;
+}
+
+/** A line that the text does not have: it ends what follows a command (a here-document), read without a look at its words. */
+function endOf(text: string): string {
+  let end = 'END';
+  while (text.includes(end)) end += '_';
+  return end;
 }
 
 function variable(name: string): string {

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { GantryError } from './errors.ts';
 import type { ExecOptions, ExecResult } from './exec.ts';
-import { shellCommand, type StreamFiles } from './shell-command.ts';
+import { shellCommand, type OutputFiles } from './shell-command.ts';
 
 interface Pending {
   readonly said: (code: number) => void;
@@ -15,15 +15,15 @@ interface Pending {
  */
 export class ShellLane {
   readonly #shell: ChildProcess;
-  readonly #files: StreamFiles;
+  readonly #files: OutputFiles;
   readonly #outputs: readonly [stdout: number, stderr: number];
   #pending: Pending | undefined;
   #said = '';
   #usable = true;
 
-  /** Streams of its commands go through files named from `path`; its environment holds PATH alone. */
+  /** What its commands say goes into files named from `path`; its environment holds PATH alone. */
   constructor(path: string) {
-    this.#files = { stdin: `${path}.in`, stdout: `${path}.out`, stderr: `${path}.err` };
+    this.#files = { stdout: `${path}.out`, stderr: `${path}.err` };
     this.#outputs = [openSync(this.#files.stdout, 'w+', 0o600), openSync(this.#files.stderr, 'w+', 0o600)];
     // A session of its own: Ctrl-C is the agent's to hear. When the agent is gone, its stdin ends, and it ends.
     this.#shell = spawn('/bin/sh', [], {
@@ -44,7 +44,7 @@ export class ShellLane {
 
   /** One command at a time. `unknown_outcome` if the shell is lost meanwhile, `timeout` as `exec`. */
   async run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
-    const command = shellCommand(argv, this.#inputOf(options), options);
+    const command = shellCommand(argv, this.#files, options);
     const code = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => this.#late(argv), options.timeoutMs ?? 30_000);
       this.#pending = {
@@ -64,14 +64,7 @@ export class ShellLane {
     this.#usable = false;
     this.#shell.stdin?.end();
     this.#outputs.forEach((fd) => closeSync(fd));
-    const { stdin, stdout, stderr } = this.#files;
-    for (const file of [stdin, stdout, stderr]) rmSync(file, { force: true });
-  }
-
-  #inputOf({ input }: ExecOptions): StreamFiles {
-    if (input === undefined || input === '') return { ...this.#files, stdin: '/dev/null' };
-    writeFileSync(this.#files.stdin, input, { mode: 0o600 });
-    return this.#files;
+    for (const file of [this.#files.stdout, this.#files.stderr]) rmSync(file, { force: true });
   }
 
   #hear(text: string): void {

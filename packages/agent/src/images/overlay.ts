@@ -23,7 +23,11 @@ export class Overlay {
   async mount(id: string, layers: readonly string[]): Promise<string> {
     const dir = join(this.#deps.rootfsDir, id);
     const [upper, work, merged] = [join(dir, 'upper'), join(dir, 'work'), join(dir, 'merged')];
-    if (await isMounted(merged)) return merged;
+    const fresh = await mkdir(dir, { mode: 0o755 }).then(
+      () => true,
+      () => false, // there already, or a directory above it is not: the next one knows
+    );
+    if (!fresh && (await isMounted(merged))) return merged;
     await Promise.all([upper, work, merged].map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
     const options = `lowerdir=${[...layers].reverse().join(':')},upperdir=${upper},workdir=${work}`;
     if (options.length > 4_000) {

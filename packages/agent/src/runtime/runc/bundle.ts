@@ -31,12 +31,9 @@ export async function writeBundle(plan: ContainerPlan, input: BundleInput): Prom
   const { paths } = input;
   // On this thread: the run directory is memory, and a trip through the thread pool costs more than the write.
   mkdirSync(paths.bundle, { recursive: true, mode: 0o700 });
-  await Promise.all([
-    writeFile(paths.config, JSON.stringify(ociSpec(plan, { ...input.host, devices, allDevices })), {
-      mode: 0o600,
-    }),
-    writeMeta(paths, { bootId: input.bootId }),
-    // The monitor will hold it open.
-    input.fifos.place(paths.alive),
-  ]);
+  const spec = ociSpec(plan, { ...input.host, devices, allDevices });
+  writeFileSync(paths.config, JSON.stringify(spec), { mode: 0o600 });
+  writeMeta(paths, { bootId: input.bootId });
+  // The monitor will hold it open.
+  await input.fifos.place(paths.alive);
 }

@@ -68,12 +68,12 @@ export async function exitOf(deps: RemainsDeps, id: string): Promise<ContainerEx
 }
 
 /** An end that no monitor saw, in our words, kept for the next agent. */
-export async function lost(
+export function lost(
   deps: RemainsDeps,
   id: string,
   note: string,
-): Promise<{ readonly state: 'stopped'; readonly exit: ContainerExit }> {
+): { readonly state: 'stopped'; readonly exit: ContainerExit } {
   const exit: ContainerExit = { oom: false, at: deps.clock.now(), note };
-  await writeLost(deps.layout.of(id), exit);
+  writeLost(deps.layout.of(id), exit);
   return { state: 'stopped', exit };
 }

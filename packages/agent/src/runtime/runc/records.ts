@@ -1,4 +1,5 @@
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import type { ProcessIdentity } from '@gantry/kit/process';
 import type { ContainerExit } from '../runtime.ts';
 import type { ContainerPaths } from './layout.ts';
@@ -14,8 +15,8 @@ export async function readMeta(paths: ContainerPaths): Promise<Meta | undefined>
   return readJson<Meta>(paths.meta);
 }
 
-export async function writeMeta(paths: ContainerPaths, meta: Meta): Promise<void> {
-  await writeAtomically(paths.meta, JSON.stringify(meta));
+export function writeMeta(paths: ContainerPaths, meta: Meta): void {
+  writeAtomically(paths.meta, JSON.stringify(meta));
 }
 
 /** How the container ended: by its monitor's word, else by ours for one whose end nobody saw. */
@@ -24,8 +25,8 @@ export async function readExit(paths: ContainerPaths): Promise<ContainerExit | u
 }
 
 /** Keeps our own word on an end that no monitor saw, so that the next agent says the same. */
-export async function writeLost(paths: ContainerPaths, exit: ContainerExit): Promise<void> {
-  await writeAtomically(paths.lost, JSON.stringify(exit));
+export function writeLost(paths: ContainerPaths, exit: ContainerExit): void {
+  writeAtomically(paths.lost, JSON.stringify(exit));
 }
 
 async function readMonitorExit(paths: ContainerPaths): Promise<ContainerExit | undefined> {
@@ -52,7 +53,8 @@ async function readJson<T>(file: string): Promise<T | undefined> {
   }
 }
 
-async function writeAtomically(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.tmp`, text, { mode: 0o600 });
-  await rename(`${file}.tmp`, file);
+/** On this thread: the run directory is memory, and a trip through the thread pool costs more than the write. */
+function writeAtomically(file: string, text: string): void {
+  writeFileSync(`${file}.tmp`, text, { mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
 }

@@ -122,7 +122,7 @@ class RuncRuntime implements Runtime {
       const created = this.#deps.clock.monotonic();
       const process = await this.#identify(pid);
       // Remembered and watched before it is started, so that no end goes unheard.
-      await writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
+      writeMeta(this.#layout.of(plan.id), { bootId: this.#bootId, process });
       failpoint('identified');
       this.#watch(plan.id, process);
       await mayStart?.();
@@ -267,7 +267,7 @@ class RuncRuntime implements Runtime {
     this.#deps.log.warn('a monitor was killed, its container is ended', { id });
     await killProcesses(this.#remains, id);
     if (!this.#watched.has(id)) return; // deleted meanwhile
-    const { exit: end } = await lost(this.#remains, id, 'its monitor (conmon) was killed');
+    const { exit: end } = lost(this.#remains, id, 'its monitor (conmon) was killed');
     this.#ended(id, end);
   }
 
