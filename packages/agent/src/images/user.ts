@@ -55,8 +55,8 @@ async function readTable(rootfs: string, name: string): Promise<readonly (readon
   );
   if (!file) return [];
   try {
-    const buffer = Buffer.alloc(maxFileBytes);
-    const { bytesRead } = await file.read(buffer, 0, maxFileBytes, 0);
+    const buffer = Buffer.alloc(Math.min((await file.stat()).size, maxFileBytes));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
     return lines.map((line) => line.split(':'));
   } finally {

@@ -2,6 +2,7 @@ import { sleep, type Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
+import { allSettled } from '@gantry/kit/settled';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
 import { isTerminal } from '@gantry/model/task';
@@ -133,9 +134,13 @@ async function run(
   // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
   // With its address: until it is ready, others that ask it are refused at once and not left without an answer.
   const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}`, address } as const;
-  await phases.time('record', () => life.becomeKept(starting, { started: facts }));
+  await phases.time('record', () =>
+    allSettled([
+      life.becomeKept(starting, { started: facts }),
+      deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging),
+    ]),
+  );
   deps.failpoint('starting');
-  await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
   const process = await phases.time('container', () => deps.runtime.run(plan, mayStart(deps, life)));
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
