@@ -110,8 +110,18 @@ function settled(): boolean {
     return desired === 'running' ? state === 'running' || isTerminal(state) : isTerminal(state);
   });
 }
-for (let turn = 0; turn < 2_000 && !settled(); turn++) await new Promise((resolve) => setTimeout(resolve, 5));
-const over = settled();
+
+/** True once nothing is kept of tasks that are not wanted: it is removed in the background. */
+async function cleaned(): Promise<boolean> {
+  const recorded = (await disk.records()).map(({ assignment }) => assignment.taskId);
+  return [...recorded, ...(await logs.list())].every((id) => wanted.some(({ taskId }) => taskId === id));
+}
+
+let over = false;
+for (let turn = 0; turn < 2_000 && !over; turn++) {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  over = settled() && (await cleaned());
+}
 await worker.close();
 await runtime.close();
 logs.close();
