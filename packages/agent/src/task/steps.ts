@@ -1,15 +1,15 @@
-import { sleep, type Clock } from '@gantry/kit/clock';
+import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
 import { allSettled } from '@gantry/kit/settled';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
-import { isTerminal } from '@gantry/model/task';
 import type { FenceKeeper } from '../fence/keeper.ts';
 import type { OnProgress } from '../images/images.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { clean } from './clean.ts';
 import { planLimits } from './container-plan.ts';
 import { drain } from './drain.ts';
 import { endOf } from './end-reason.ts';
@@ -19,7 +19,6 @@ import {
   limitNetwork,
   makePlan,
   prepare as prepareHost,
-  takeDown,
   type HostParts,
 } from './host-parts.ts';
 import type { TaskLife } from './life.ts';
@@ -44,9 +43,6 @@ export interface StepDeps extends HostParts {
   /** Guards over tasks that must never run twice; absent: this host takes none. */
   readonly fences?: FenceKeeper;
 }
-
-/** What is left of a task that failed stays this long while its replacement is started, ms. */
-const replacementMs = 250;
 
 /** Carries out one step of a task. Each may be interrupted anywhere, and is then made again by the next agent. */
 export function carryOut(
@@ -273,31 +269,7 @@ async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['des
   deps.failpoint('ended');
 }
 
-/**
- * The replacement of one that ended by itself is likely started here, now; taking down a network namespace would hold up
- * the making of its own. One with ports of the host is in the way of its replacement until it is gone.
- */
-function waitsForReplacement({ record: { status, assignment } }: TaskLife): boolean {
-  return status.state === 'failed' && assignment.hostPorts.length === 0;
-}
-
 async function reportStopped(life: TaskLife): Promise<void> {
   const ran = life.record.status.state === 'running';
   await life.become({ state: 'shutdown', reason: ran ? 'stopped as asked' : 'stopped before it ran' });
-}
-
-/** Takes everything of the task off the host but its log; a task that has not ended may then be made anew. */
-async function clean(deps: StepDeps, life: TaskLife): Promise<void> {
-  const { taskId } = life;
-  if (waitsForReplacement(life)) await sleep(deps.clock, replacementMs);
-  deps.failpoint('clean');
-  await deps.runtime.delete(taskId);
-  deps.failpoint('deleted');
-  if (life.record.assignment.fenceAfterMs !== undefined) await deps.fences?.release(taskId);
-  await takeDown(deps, taskId);
-  deps.failpoint('unmounted');
-  life.container = undefined;
-  life.prepared = undefined;
-  if (isTerminal(life.record.status.state)) await life.keep({ cleaned: true });
-  deps.failpoint('cleaned');
 }
