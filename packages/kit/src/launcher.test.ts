@@ -107,6 +107,16 @@ test('few shells and no files are kept, and none once it is closed', async () =>
   expect(existsSync(join(dir, 'lanes'))).toBe(false);
 });
 
+test('a process that has done its work ends, whatever shells it has', () => {
+  const program = `
+    import { Launcher } from ${JSON.stringify(join(import.meta.dirname, 'launcher.ts'))};
+    const { exec } = new Launcher(${JSON.stringify(join(dir, 'other'))});
+    process.stdout.write((await exec(['sh', '-c', 'sleep 0.1; echo done'])).stdout);
+  `;
+  const argv = ['--import', 'tsx', '--input-type=module', '-e', program];
+  expect(execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 })).toBe('done\n');
+});
+
 test('the environment of commands is empty but for the way to programs', async () => {
   const { stdout } = await launcher.exec(['env']);
   const names = stdout

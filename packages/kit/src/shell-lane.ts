@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { GantryError } from './errors.ts';
 import type { ExecOptions, ExecResult } from './exec.ts';
 import { shellCommand, type OutputFiles } from './shell-command.ts';
@@ -35,6 +36,9 @@ export class ShellLane {
     this.#shell.stdout?.on('data', (chunk: Buffer) => this.#hear(chunk.toString('latin1')));
     this.#shell.on('error', (error) => this.#lost(error.message));
     this.#shell.on('exit', (code, signal) => this.#lost(`it ended with ${signal ?? String(code)}`));
+    // One that waits for commands is no reason for this process to go on.
+    this.#shell.unref();
+    this.#hold(false);
   }
 
   /** False once it should be given nothing more. */
@@ -45,6 +49,7 @@ export class ShellLane {
   /** One command at a time. `unknown_outcome` if the shell is lost meanwhile, `timeout` as `exec`. */
   async run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
     const command = shellCommand(argv, this.#files, options);
+    this.#hold(true);
     const code = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => this.#late(argv), options.timeoutMs ?? 30_000);
       this.#pending = {
@@ -52,7 +57,7 @@ export class ShellLane {
         lost: (error) => reject((clearTimeout(timer), error)),
       };
       this.#shell.stdin?.write(command);
-    });
+    }).finally(() => this.#hold(false));
     const limit = options.maxOutput ?? 1 << 20;
     const [stdout, stderr] = this.#outputs;
     return { code, stdout: textOf(stdout, limit), stderr: textOf(stderr, limit) };
@@ -65,6 +70,15 @@ export class ShellLane {
     this.#shell.stdin?.end();
     this.#outputs.forEach((fd) => closeSync(fd));
     for (const file of [this.#files.stdout, this.#files.stderr]) rmSync(file, { force: true });
+  }
+
+  /** Whether this process lives at least as long as what the shell does now. */
+  #hold(held: boolean): void {
+    for (const stream of [this.#shell.stdin, this.#shell.stdout]) {
+      if (!(stream instanceof Socket)) continue;
+      if (held) stream.ref();
+      else stream.unref();
+    }
   }
 
   #hear(text: string): void {
