@@ -106,6 +106,11 @@ class KernelNetwork implements Network {
 
   async settled(): Promise<void> {
     await this.#ruled.catch(() => (this.#ruled = this.#updates.run()));
+    if (!this.#host)
+      throw new GantryError(
+        'unreachable',
+        'the network of this host does not stand; it is tried again in seconds',
+      );
   }
 
   async detach(containerId: string): Promise<void> {
