@@ -43,3 +43,18 @@ test('what makes way is stopped, replaced last, says why, and comes back when th
   cluster.pass(120_000);
   expect([cluster.serving('db').length, cluster.serving('batch').length]).toEqual([2, 3]);
 });
+
+test('one that makes way while its service goes over to a new revision is gone before another takes its place', () => {
+  const cluster = new ClusterModel(reconcilers);
+  for (const id of ['n1', 'n2']) cluster.addNode(id);
+  cluster.apply('batch', spec('batch', 1, 1_000, { preempt: 'yields' }));
+  cluster.pass(10_000);
+  const [victim] = cluster.serving('batch');
+  const told = { ...victim!, makesWay: 'made way for another', version: ++cluster.view.revision };
+  cluster.view.apply('task', told.id, told);
+  cluster.apply('batch', spec('batch', 1, 1_000, { preempt: 'yields' }));
+  cluster.decide();
+  expect(cluster.tasks('batch').map(({ id, desired }) => [id, desired])).toEqual([[told.id, 'shutdown']]);
+  cluster.pass(60_000);
+  expect(cluster.serving('batch')).toHaveLength(1);
+});
