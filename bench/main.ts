@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   idle: () => import('./idle.ts'),
   cli: () => import('./cli.ts'),
   dns: () => import('./dns.ts'),
+  net: () => import('./net.ts'),
   update: () => import('./update.ts'),
   unpack: () => import('./unpack.ts'),
   schedule: () => import('./schedule.ts'),

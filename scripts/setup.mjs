@@ -26,7 +26,7 @@ export const hostPrograms = {
 };
 
 /** What only the tests and benches need. */
-export const testPrograms = { 'docker-registry': 'docker-registry', wrk: 'wrk' };
+export const testPrograms = { 'docker-registry': 'docker-registry', wrk: 'wrk', iperf3: 'iperf3' };
 
 /** Installs what is missing; throws with one sentence if it cannot. */
 export async function setUp(programs = hostPrograms) {
