@@ -86,11 +86,13 @@ export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignmen
 }
 
 export function peer(value: model.PeerAssignment): agent.Peer {
-  return { ...value, keys: (value.keys ?? []).map((key) => ({ ...key })) };
+  const keys = (value.keys ?? []).map((key) => ({ ...key }));
+  return { ...value, keys, sourceNat: value.sourceNat ?? false };
 }
 
-export function nodeNetwork({ keys, encrypted, problem }: NodeNetwork): encryption.NodeNetwork {
-  return { keys: keys.map((key) => ({ ...key })), encrypted, problem: problem ?? '' };
+export function nodeNetwork(value: NodeNetwork): encryption.NodeNetwork {
+  const { keys, encrypted, problem = '', sourceNat = false } = value;
+  return { keys: keys.map((key) => ({ ...key })), encrypted, problem, sourceNat };
 }
 
 export function endpoint(value: model.EndpointAssignment): agent.Endpoint {

@@ -155,12 +155,22 @@ export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignmen
   };
 }
 
-export function peer({ keys, ...value }: agent.Peer): model.PeerAssignment {
-  return { ...value, ...(keys.length > 0 && { keys: keys.map((key) => ({ ...key })) }) };
+export function peer({ keys, sourceNat, ...value }: agent.Peer): model.PeerAssignment {
+  return {
+    ...value,
+    ...(keys.length > 0 && { keys: keys.map((key) => ({ ...key })) }),
+    ...(sourceNat && { sourceNat }),
+  };
 }
 
-export function nodeNetwork({ keys, encrypted, problem }: encryption.NodeNetwork): NodeNetwork {
-  return { keys: keys.map((key) => ({ ...key })), encrypted, ...(problem !== '' && { problem }) };
+export function nodeNetwork(value: encryption.NodeNetwork): NodeNetwork {
+  const { keys, encrypted, problem, sourceNat } = value;
+  return {
+    keys: keys.map((key) => ({ ...key })),
+    encrypted,
+    ...(problem !== '' && { problem }),
+    ...(sourceNat && { sourceNat }),
+  };
 }
 
 export function encryptionAssignment(value: encryption.Encryption): model.EncryptionAssignment {

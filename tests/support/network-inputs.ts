@@ -74,6 +74,6 @@ export const someInput: fc.Arbitrary<TableInput> = fc.record({
     .map((all) => all.flatMap((one) => (one ? [aLocal(...one)] : []))),
   peers: fc.subarray([
     { ...aPeer(2, '10.208.0.12'), keys: [{ generation: 2, publicKey: 'x' }] },
-    aPeer(3, '10.208.0.13'),
+    { ...aPeer(3, '10.208.0.13'), sourceNat: true as const },
   ]),
 });

@@ -30,6 +30,8 @@ export interface PeerAssignment {
   readonly subnet: string;
   /** Keys of its encrypted tunnel, newest first; absent: it has told none yet. */
   readonly keys?: readonly TunnelKey[];
+  /** Clients that ask other hosts reach its tasks by those hosts' address: it cannot lead answers back. Absent: it can. */
+  readonly sourceNat?: true;
 }
 
 /** How a host should speak with the others. */

@@ -34,6 +34,8 @@ export interface NodeNetwork {
   readonly keys: readonly TunnelKey[];
   /** It sends nothing to other hosts but through the encrypted tunnel. */
   readonly encrypted: boolean;
+  /** It cannot lead answers back to the host that a client asked: that one gives clients its own address. Absent: it can. */
+  readonly sourceNat?: true;
   /** What does not work, in words; absent while all is well. */
   readonly problem?: string;
 }

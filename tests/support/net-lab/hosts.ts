@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@gantry/kit/clock';
+import type { Exec } from '@gantry/kit/exec';
 import { silentLogger, type Logger } from '@gantry/kit/log';
 import type { EncryptionAssignment, EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
 import { createKernelNetwork } from '../../../packages/agent/src/network/kernel/kernel-network.ts';
@@ -24,6 +25,8 @@ export class LabHosts {
   readonly #log: Logger;
   #skewMs = 0;
   #endpoints: readonly EndpointAssignment[] = [];
+  /** Hosts whose kernel has no policy routing. */
+  readonly without = new Set<string>();
   /** As the controller would say it: for a host of its own, or for all. */
   readonly encryption = new Map<string, EncryptionAssignment>();
   #tasks: readonly (TaskNetworking & { readonly host: string })[] = [];
@@ -63,7 +66,7 @@ export class LabHosts {
       ...pools,
       stateDir: this.#dirs.get(host) ?? '',
       guarded: [],
-      exec: this.lab.exec(host),
+      exec: this.without.has(host) ? withoutRules(this.lab.exec(host)) : this.lab.exec(host),
       settings: settingsThrough(this.lab.exec(host)),
       follow: this.lab.follow(host),
       clock: {
@@ -116,8 +119,12 @@ export class LabHosts {
 
   /** A host as the controller tells it to others: with the keys that it last told. */
   #peer(host: string): PeerAssignment {
-    const keys = this.networks.get(host)?.report().keys ?? [];
-    return { ...aPeer(numberOf(host), this.lab.address(host)), ...(keys.length > 0 && { keys }) };
+    const { keys = [], sourceNat } = this.networks.get(host)?.report() ?? {};
+    return {
+      ...aPeer(numberOf(host), this.lab.address(host)),
+      ...(keys.length > 0 && { keys }),
+      ...(sourceNat && { sourceNat }),
+    };
   }
 
   address(taskId: string): string {
@@ -134,6 +141,14 @@ export class LabHosts {
     if (!network) throw new Error(`no host ${host}`);
     return network;
   }
+}
+
+/** What a kernel without CONFIG_IP_MULTIPLE_TABLES answers. */
+function withoutRules(exec: Exec): Exec {
+  return (argv, options) =>
+    argv[0] === 'ip' && argv.includes('rule')
+      ? Promise.resolve({ code: 2, stdout: '', stderr: 'RTNETLINK answers: Operation not supported' })
+      : exec(argv, options);
 }
 
 function numberOf(host: string): number {

@@ -53,9 +53,16 @@ export function desiredOnNode(task: Task): TaskAssignment['desired'] {
 /** A node as its peers reach it; undefined while it has no subnet. */
 export function peerAssignment(node: Node): PeerAssignment | undefined {
   if (node.subnet === undefined) return undefined;
-  const keys = node.network?.keys ?? [];
+  const { keys = [], sourceNat } = node.network ?? {};
   const { id: nodeId, name, subnet } = node;
-  return { nodeId, name, address: node.description.address, subnet, ...(keys.length > 0 && { keys }) };
+  return {
+    nodeId,
+    name,
+    address: node.description.address,
+    subnet,
+    ...(keys.length > 0 && { keys }),
+    ...(sourceNat && { sourceNat }),
+  };
 }
 
 /** How this node should speak with the others; undefined while nobody has said: as it was before. */

@@ -180,6 +180,22 @@ test('a task hears of it when its service is on other networks, and others hear 
   expect(lastEndpoints('b')?.put[0]?.networking?.networks).toEqual([]);
 });
 
+test('how hosts speak with each other is told to each, first and when it changes; keys of one go to the others', async () => {
+  begin(serving);
+  follow('a', 'b');
+  expect(sent.get('a')?.[0]?.encryption).toBeUndefined();
+  store.put({ kind: 'settings', id: 'cluster', version: 0, encryption: 'wireguard' });
+  await clock.advance(0);
+  expect(sent.get('a')?.at(-1)?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 0 });
+  follow('c');
+  expect(sent.get('c')?.[0]?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 0 });
+  const keys = [{ generation: 1, publicKey: 'k' }];
+  store.put({ ...nodes[0]!, subnet: '10.210.1.0/24', keyGeneration: 2, network: { keys, encrypted: true } });
+  await clock.advance(0);
+  expect(sent.get('a')?.at(-1)?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 2 });
+  expect(sent.get('b')?.at(-1)?.peers[0]?.keys).toEqual(keys);
+});
+
 test('a controller that may have been replaced gives no orders: it ends the streams', async () => {
   begin(serving);
   follow('a');

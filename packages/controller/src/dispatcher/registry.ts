@@ -89,7 +89,8 @@ export class NodeRegistry {
       return { ...rest, ...(pressure !== '' && { pressure }), ...(network && { network }) };
     };
     const known = this.#store.view().get('node', id);
-    if (!known || same(known, wanted(known))) return;
+    // Asked with every heartbeat: only what it may change is compared.
+    if (!known || ((known.pressure ?? '') === pressure && (!network || same(known.network, network)))) return;
     await this.#commit(() => {
       const node = this.#store.view().get('node', id);
       return node ? changed(node, wanted(node)) : [];

@@ -25,7 +25,6 @@ function port(published: number, more: Partial<PortSpec> = {}): PortSpec {
 const backends = (...tasks: readonly string[]): { taskId: string; address: string }[] =>
   tasks.map((taskId) => ({ taskId, address: hosts.address(taskId) }));
 
-/** web on all hosts, db and a port on the third only. */
 function services(webs: readonly string[] = [web1, web2, web3]) {
   return [
     anEndpoint('web', vip.web, backends(...webs), {
@@ -187,6 +186,29 @@ test('a connection to a container that is gone ends at once', async () => {
   await open.end();
 });
 
+test('a kernel without policy routing says so, and its tasks are reached by the address of the host that was asked', async () => {
+  hosts.without.add('h3');
+  await hosts.start('h3');
+  for (const pref of ['4200', '4201', '4202', '4202', '4299'])
+    await lab.exec('h3')(['ip', 'rule', 'del', 'pref', pref]);
+  await hosts.tell();
+  await hosts.tell(); // what it says of itself reaches the others
+  expect(hosts.network('h3').report()).toMatchObject({
+    sourceNat: true,
+    problem: expect.stringContaining('no policy routing') as string,
+  });
+  expect(await hosts.ask('outside', lab.address('h1'), '5432')).toMatch(`${db3} 10.210.1.1 `);
+  expect(await hosts.ask('outside', '--udp', lab.address('h2'), '5353')).toMatch(`${db3} 10.210.2.1 `);
+  expect(await hosts.ask('outside', lab.address('h3'), '5432')).toMatch(`${db3} ${client} `);
+  expect(await hosts.ask(app1, vip.db, '80')).toMatch(`${db3} ${hosts.address(app1)} `);
+  hosts.without.delete('h3');
+  await hosts.start('h3');
+  await hosts.tell();
+  await hosts.tell();
+  expect(hosts.network('h3').report().problem).toBeUndefined();
+  expect(await hosts.ask('outside', lab.address('h1'), '5432')).toMatch(`${db3} ${client} `);
+});
+
 describe('when others meddle', () => {
   const held: Held[] = [];
   /** Two connections across hosts: to a virtual address, and from outside to a task on another host. */
@@ -260,17 +282,7 @@ describe('when others meddle', () => {
 
   test('an agent that starts again changes nothing for connections, and forgets hosts that left', async () => {
     const first = await hold();
-    await lab.exec('h1')([
-      'ip',
-      'route',
-      'add',
-      '10.210.77.0/24',
-      'via',
-      '10.210.2.1',
-      'dev',
-      'gx',
-      'onlink',
-    ]);
+    await lab.exec('h1')('ip route add 10.210.77.0/24 via 10.210.2.1 dev gx onlink'.split(' '));
     await hosts.start('h1');
     const quiet = new AbortController();
     const asking = (async () => {

@@ -42,8 +42,8 @@ export class KernelHost {
   #underlay: Underlay | undefined;
   /** How packets reach other hosts in an encrypted cluster; undefined: not at all, for the reason in `problem`. */
   #way: UnderlayWay | undefined;
-  /** What of this host's network does not work, in words. */
-  problem: string | undefined;
+  /** What is wrong with the encrypted way, in words. */
+  #underlayProblem: string | undefined;
   #marksRoute = true;
   #mtu = 1_450;
   /** Links that were up at the last look. */
@@ -67,6 +67,17 @@ export class KernelHost {
     });
     this.#encrypted = isEncrypted(encryption);
     this.#underlays = new UnderlayLinks({ ...deps, dir: deps.underlayDir });
+  }
+
+  /** What of this host's network does not work, in words. */
+  get problem(): string | undefined {
+    const problems = [this.#marksRoute ? undefined : noMarks, this.#underlayProblem];
+    return problems.filter((one) => one !== undefined).join('; ') || undefined;
+  }
+
+  /** Other hosts must give clients their own address: this one cannot lead answers back to them. */
+  get sourceNat(): boolean {
+    return !this.#marksRoute;
   }
 
   /** What packets to containers may be long, bytes. */
@@ -186,19 +197,18 @@ export class KernelHost {
   }
 
   #complain(problem: string | undefined): void {
-    if (problem !== undefined && problem !== this.problem)
+    if (problem !== undefined && problem !== this.#underlayProblem)
       this.#deps.log.error('the network is not whole', { problem });
-    this.problem = problem;
+    this.#underlayProblem = problem;
   }
 
-  /** Kernels without policy routing cannot lead answers back to the host that a client asked. */
+  /** Kernels without policy routing cannot lead answers back to the host that a client asked. Tried by making a rule. */
   async #canRouteByMark(): Promise<boolean> {
-    const { code, stderr } = await this.#deps.exec(['ip', '-4', 'rule', 'show']);
-    if (code === 0) return true;
-    this.#deps.log.warn(
-      'this kernel has no policy routing: clients that ask another host for a task here get no answer; use one with IP_MULTIPLE_TABLES',
-      { error: stderr.trim() },
-    );
+    const probe = ['pref', '4299', 'nop'];
+    const { exec, log } = this.#deps;
+    const { code, stderr } = await exec(['ip', '-4', 'rule', 'add', ...probe]);
+    if (code === 0 || stderr.includes('File exists')) return true;
+    log.warn(noMarks, { error: stderr.trim() });
     return false;
   }
 
@@ -220,6 +230,9 @@ function containerFacts(locals: readonly Local[]): readonly Fact[] {
     containerFact(address, namesOf(containerId).link),
   );
 }
+
+const noMarks =
+  'this kernel has no policy routing (IP_MULTIPLE_TABLES): clients that ask another host for a task here are seen as that host';
 
 /** Packets of others are passed on; a strict reverse-path check would drop routed containers' answers. */
 const hostSettings = [

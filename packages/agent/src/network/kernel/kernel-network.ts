@@ -130,6 +130,7 @@ class KernelNetwork implements Network {
       keys: this.#keys.all.map(({ generation, publicKey }) => ({ generation, publicKey })),
       encrypted: isEncrypted(this.#state?.encryption),
       ...(problem !== undefined && { problem }),
+      ...(this.#host?.sourceNat && { sourceNat: true }),
     };
   }
 

@@ -73,6 +73,7 @@ export function peerElements(peers: readonly PeerAssignment[], env: PeerEnv): El
     for (const outer of outerAddresses(peer, env))
       list.put('peer_outer', `${outer} . ${subnetPrefix(peer.subnet)}`);
     list.put('peer_host', tunnelAddress(peer.subnet));
+    if (peer.sourceNat) list.put('peer_nat', peer.subnet);
     list.put('peer_mark', mac, `0x${(marks.peer + number).toString(16)}`);
     list.put('peer_zone', mac, String(number));
   }

@@ -36,6 +36,8 @@ const containers = {
   /** Peers: outer address and the first 24 bits of their subnet; and their addresses in the network. */
   peer_outer: 'set peer_outer { typeof ip saddr . @th,192,24; }',
   peer_host: 'set peer_host { type ipv4_addr; }',
+  /** Subnets of peers that cannot lead answers back to this host. */
+  peer_nat: 'set peer_nat { type ipv4_addr; flags interval; }',
   /** Addresses of hosts and controllers: closed to containers, but for published ports. */
   guarded: 'set guarded { type ipv4_addr; }',
 } as const;
@@ -203,6 +205,7 @@ function sources({ containerPool, vipPool, subnet }: RulesetConfig): readonly st
       `ip saddr 127.0.0.0/8 oifname != "lo" snat ip to ${own}`,
       // A container that asks a published port does so as its host: networks do not matter there.
       `ip saddr ${containerPool} oifname "${device}" ct status dnat ct original ip daddr != ${vipPool} snat ip to ${own}`,
+      `oifname "${device}" ip saddr != ${containerPool} ip daddr @peer_nat snat ip to ${own}`,
       `ip saddr ${containerPool} ip daddr != ${containerPool} masquerade`),
   ]; // prettier-ignore
 }

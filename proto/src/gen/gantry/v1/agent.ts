@@ -138,6 +138,8 @@ export interface Peer {
   subnet: string;
   /** newest first; empty: it has none yet */
   keys: TunnelKey[];
+  /** clients of other hosts reach its tasks by the address of the host that they asked */
+  sourceNat: boolean;
 }
 
 export interface Endpoint {
@@ -1371,7 +1373,7 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
 };
 
 function createBasePeer(): Peer {
-  return { nodeId: "", name: "", address: "", subnet: "", keys: [] };
+  return { nodeId: "", name: "", address: "", subnet: "", keys: [], sourceNat: false };
 }
 
 export const Peer: MessageFns<Peer> = {
@@ -1390,6 +1392,9 @@ export const Peer: MessageFns<Peer> = {
     }
     for (const v of message.keys) {
       TunnelKey.encode(v!, writer.uint32(1842).fork()).join();
+    }
+    if (message.sourceNat !== false) {
+      writer.uint32(1848).bool(message.sourceNat);
     }
     return writer;
   },
@@ -1447,6 +1452,14 @@ export const Peer: MessageFns<Peer> = {
             message.keys.push(TunnelKey.decode(reader, reader.uint32()));
             continue;
           }
+          case 231: {
+            if (tag !== 1848) {
+              break;
+            }
+
+            message.sourceNat = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1469,6 +1482,7 @@ export const Peer: MessageFns<Peer> = {
     message.address = object.address ?? "";
     message.subnet = object.subnet ?? "";
     message.keys = object.keys?.map((e) => TunnelKey.fromPartial(e)) || [];
+    message.sourceNat = object.sourceNat ?? false;
     return message;
   },
 };

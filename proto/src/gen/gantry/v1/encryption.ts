@@ -23,6 +23,8 @@ export interface NodeNetwork {
   encrypted: boolean;
   /** what does not work, in words; empty: all is well */
   problem: string;
+  /** it cannot lead answers back to the host that a client asked: that one gives clients its own address */
+  sourceNat: boolean;
 }
 
 /** How this host speaks with the others. */
@@ -101,7 +103,7 @@ export const TunnelKey: MessageFns<TunnelKey> = {
 };
 
 function createBaseNodeNetwork(): NodeNetwork {
-  return { keys: [], encrypted: false, problem: "" };
+  return { keys: [], encrypted: false, problem: "", sourceNat: false };
 }
 
 export const NodeNetwork: MessageFns<NodeNetwork> = {
@@ -114,6 +116,9 @@ export const NodeNetwork: MessageFns<NodeNetwork> = {
     }
     if (message.problem !== "") {
       writer.uint32(1858).string(message.problem);
+    }
+    if (message.sourceNat !== false) {
+      writer.uint32(1864).bool(message.sourceNat);
     }
     return writer;
   },
@@ -155,6 +160,14 @@ export const NodeNetwork: MessageFns<NodeNetwork> = {
             message.problem = reader.string();
             continue;
           }
+          case 233: {
+            if (tag !== 1864) {
+              break;
+            }
+
+            message.sourceNat = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -175,6 +188,7 @@ export const NodeNetwork: MessageFns<NodeNetwork> = {
     message.keys = object.keys?.map((e) => TunnelKey.fromPartial(e)) || [];
     message.encrypted = object.encrypted ?? false;
     message.problem = object.problem ?? "";
+    message.sourceNat = object.sourceNat ?? false;
     return message;
   },
 };
