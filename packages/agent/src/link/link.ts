@@ -18,6 +18,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
 import type { ReadEndpoints } from './endpoints.ts';
+import { beat } from './heartbeat.ts';
 import { Contact } from './contact.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
@@ -110,12 +111,13 @@ export class Link {
     const heard = contact.sending();
     const session = await unary(client.register.bind(client), registration, clock);
     heard();
+    if (this.#closed()) return 'the agent ends';
     log.info('registered with the controller', { session: session.sessionId });
     const ends = new Ends();
     const stop = (): void => ends.end('the agent ends');
     this.#abort.signal.addEventListener('abort', stop, { once: true });
     const streams = [this.#follow(client, session, ends, contact), this.#relay(client, session, ends)];
-    const stopBeating = beat(client, session, this.#deps, ends, contact);
+    const stopBeating = this.#beat(client, session, ends, contact);
     this.#deps.onSession(session, client);
     reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
     volumeNews.connected((news) => this.#tellVolumes(client, session, news, ends), volumes);
@@ -126,6 +128,17 @@ export class Link {
     stopBeating();
     for (const close of streams) close();
     return why;
+  }
+
+  #beat(client: AgentGatewayClient, session: RegisterResponse, ends: Ends, contact: Contact): () => void {
+    const { clock, pressure, networkReport } = this.#deps;
+    const once = (): Promise<unknown> => {
+      const network = fromModel.nodeNetwork(networkReport());
+      const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '', network };
+      return unary(client.heartbeat.bind(client), request, clock);
+    };
+    const failed = (error: unknown): void => ends.end(`a heartbeat failed: ${errorText(error)}`);
+    return beat({ clock, everyMs: session.heartbeatMs, once, contact, failed });
   }
 
   #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends, contact: Contact): () => void {
@@ -207,34 +220,6 @@ export class Link {
       throw error;
     }
   }
-}
-
-/** Sends a heartbeat each period; one that fails ends the session. Answers with the way to stop. */
-function beat(
-  client: AgentGatewayClient,
-  session: RegisterResponse,
-  { clock, pressure, networkReport }: Pick<LinkDeps, 'clock' | 'pressure' | 'networkReport'>,
-  ends: Ends,
-  contact: Contact,
-): () => void {
-  let cancel: () => void = () => undefined;
-  const once = (): void => {
-    const network = fromModel.nodeNetwork(networkReport());
-    const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '', network };
-    const heard = contact.sending();
-    unary(client.heartbeat.bind(client), request, clock).then(
-      () => {
-        heard();
-        cancel = clock.after(session.heartbeatMs, once);
-      },
-      (error: unknown) => ends.end(`a heartbeat failed: ${errorText(error)}`),
-    );
-  };
-  cancel = clock.after(session.heartbeatMs, once);
-  return () => {
-    cancel();
-    cancel = () => undefined;
-  };
 }
 
 /** The first reason why a session ended. */
