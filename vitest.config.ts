@@ -7,7 +7,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'proto/src/**/*.test.ts', 'tests/support/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'proto/src/**/*.test.ts',
+            'tests/support/**/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
           exclude: ['**/*.host.test.ts'],
         },
       },

@@ -1,27 +1,25 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
-import { ControlClient, type ServiceView, type TaskView } from '@gantry/proto/gen/gantry/v1/control';
+import type { ControlClient, ServiceView, TaskView } from '@gantry/proto/gen/gantry/v1/control';
 import * as fromModel from '@gantry/proto/from-model';
-import { waitForPort } from '../packages/cli/src/local/wait.ts';
-import { freePort, TestEtcd } from '../tests/support/etcd.ts';
-import { root } from '../tests/support/imports.ts';
-import { helloSpec, loadHello } from './cluster.ts';
+import type { TestEtcd } from '../tests/support/etcd.ts';
+import { helloSpec } from './cluster.ts';
 import { footprint, type Footprint } from './footprint.ts';
 import type { BenchResult, Figure } from './report.ts';
+import { startPlane, type Plane } from './scale/plane.ts';
 
-/** `npm run bench -- scale [--nodes 1000] [--tasks 30000] [--services 300] [--lose 0.05]` */
+/** `npm run bench -- scale [--nodes 1000] [--tasks 30000] [--services 300] [--lose 0.05] [--steady 60]` */
 interface Size {
   readonly nodes: number;
   readonly tasks: number;
   readonly services: number;
   readonly loseShare: number;
+  /** Time to look at a cluster in which nothing happens, s. */
+  readonly steadySeconds: number;
 }
 
 const stackSize = 50;
-const limitMs = 170_000;
+const limitMs = 280_000;
+/** Asking costs the controller, too: it is done seldom while much is under way. */
+const askEveryMs = 500;
 
 export async function run(): Promise<BenchResult> {
   const size: Size = {
@@ -29,67 +27,14 @@ export async function run(): Promise<BenchResult> {
     tasks: option('tasks', 30_000),
     services: option('services', 300),
     loseShare: option('lose', 0.05),
+    steadySeconds: option('steady', 60),
   };
-  const plane = await startPlane(size);
+  const plane = await startPlane(size.nodes);
   try {
     return await measure(plane, size);
   } finally {
     await plane.stop();
   }
-}
-
-interface Plane {
-  readonly client: ControlClient;
-  readonly hollow: ChildProcess;
-  readonly processes: Readonly<Record<string, number>>;
-  readonly etcd: TestEtcd;
-  stop(): Promise<void>;
-}
-
-async function startPlane({ nodes }: Size): Promise<Plane> {
-  const etcd = await TestEtcd.start();
-  const port = await freePort();
-  const address = `127.0.0.1:${port}`;
-  const dir = mkdtempSync(join(tmpdir(), 'gantry-scale-'));
-  const profile =
-    process.env['CPU_PROF'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['CPU_PROF']}`];
-  const argv = [
-    'controller',
-    '--listen',
-    address,
-    '--etcd',
-    etcd.url,
-    '--state-dir',
-    dir,
-    '--log-level',
-    'error',
-  ];
-  const controller = spawn(
-    process.execPath,
-    [...profile, join(root, 'bin/gantry'), ...argv, '--node-pool', '10.128.0.0/9'],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  await waitForPort('127.0.0.1', port, 20_000);
-  loadHello(address);
-  const hollow = fork(join(root, 'bench/hollow.ts'), [address, String(nodes)], {
-    execArgv: [...profile, '--import', 'tsx'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    hollow.once('message', () => resolve()).once('exit', () => reject(new Error('the hollow nodes ended')));
-  });
-  return {
-    client: new ControlClient(address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': 256 << 20,
-    }),
-    hollow,
-    etcd,
-    processes: { controller: controller.pid ?? 0, etcd: etcd.pid ?? 0, 'hollow nodes': hollow.pid ?? 0 },
-    stop: async () => {
-      await Promise.all([end(hollow), end(controller)]);
-      await etcd.stop();
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
 }
 
 async function measure(plane: Plane, size: Size): Promise<BenchResult> {
@@ -128,8 +73,11 @@ async function measure(plane: Plane, size: Size): Promise<BenchResult> {
   note('etcd: database', writes.bytes / 2 ** 20, 'MiB', '100');
 
   await quiet(plane);
-  const [idleFrom, steadySeconds] = [usageOf(plane), 10];
+  const { steadySeconds } = size;
+  const idleFrom = usageOf(plane);
   await pause(steadySeconds * 1_000);
+  const steady = await etcdFigures(plane.etcd);
+  note('steady: etcd puts a minute', ((steady.puts - writes.puts) / steadySeconds) * 60, 'puts');
   for (const [name, used] of Object.entries(usageOf(plane)))
     note(
       `steady, ${name}: cpu`,
@@ -155,6 +103,9 @@ async function measure(plane: Plane, size: Size): Promise<BenchResult> {
   await apply(plane.client, size, 0);
   await until(async () => (await tasksOf(plane.client)).length === 0, 'the tasks do not end');
   note('scale to zero', performance.now() - down, 'ms');
+  const thread = await plane.endController();
+  note('controller: thread held, p99', thread.p99, 'ms');
+  note('controller: thread held, longest', thread.longest, 'ms', '50');
   return {
     setup: `${size.nodes} hollow nodes, ${size.tasks} tasks of ${size.services} services; one controller, etcd and all nodes on this host`,
     figures,
@@ -231,20 +182,12 @@ async function etcdFigures(etcd: TestEtcd): Promise<{ puts: number; txns: number
 async function until(check: () => Promise<boolean>, otherwise: string): Promise<void> {
   for (const end = performance.now() + limitMs; !(await check());) {
     if (performance.now() > end) throw new Error(otherwise);
-    await pause(200);
+    await pause(askEveryMs);
   }
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return Promise.resolve();
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
-  return ended.then(() => clearTimeout(late));
 }
 
 function option(name: string, otherwise: number): number {

@@ -1,22 +1,27 @@
-import type { BenchResult, Figure } from './report.ts';
+import { report, type BenchResult, type Figure } from './report.ts';
 import { commitAll } from './schedule/commit.ts';
 import { shapes, type Shape } from './schedule/cluster.ts';
 import { decideAll } from './schedule/decide.ts';
 import { placeOpenb } from './schedule/openb.ts';
 import { swarmkitRow, type SwarmkitRates } from './schedule/swarmkit.ts';
 
-const rounds = 5;
-const at = process.argv.indexOf('--swarmkit');
-const swarmkit = at < 0 ? undefined : process.argv[at + 1];
+const rounds = Number(option('rounds') ?? 5);
+const swarmkit = option('swarmkit');
+const only = option('rows');
 
 /**
  * Placing, on one core: the set-ups of SwarmKit's scheduler benchmarks (its own rates, of the same host, stand as the
  * target), how long the thread is held, and the openb trace. `GANTRY_BENCH_OPENB` names a folder with another trace.
- * `--swarmkit PROGRAM`: SwarmKit's scheduler on the same rows, in turn with ours (bench/peers/swarmkit).
+ * `--swarmkit PROGRAM`: SwarmKit's scheduler on the same rows, in turn with ours (bench/peers/swarmkit). `--rows`, `--rounds`: fewer.
  */
 export async function run(): Promise<BenchResult> {
   const figures: Figure[] = [];
-  for (const shape of shapes) figures.push(...(await measured(shape)));
+  for (const shape of shapes) {
+    if (only !== undefined && !only.split(',').includes(shape.name)) continue;
+    const found = await measured(shape);
+    process.stderr.write(report({ setup: shape.name, figures: found }));
+    figures.push(...found);
+  }
   const trace = process.env.GANTRY_BENCH_OPENB;
   for (const { percent, refused, unallocated } of placeOpenb(trace)) {
     const target = percent === 90 ? '0' : percent === 100 ? '≤ 0.8 % of GPUs' : 'none';
@@ -56,4 +61,9 @@ async function measured(shape: Shape): Promise<readonly Figure[]> {
     { what: `${shape.name}: longest decision`, ours: decided.map(({ longest }) => longest), ...bound },
     { what: `${shape.name}: thread held, with commits`, ours: committed.map(({ longest }) => longest), ...bound },
   ]; // prettier-ignore
+}
+
+function option(name: string): string | undefined {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : process.argv[at + 1];
 }
