@@ -36,6 +36,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'types:controller/telemetry',
     'types:controller/forecast',
     'controller/explain',
+    'controller/scheduler',
   ],
   'controller/explain': ['model', 'controller/scheduler', 'types:controller/store'],
   'controller/forecast': [

@@ -190,3 +190,37 @@ describe('run', () => {
     await cluster.ok('rm', 'run');
   });
 });
+
+describe('rebalance', () => {
+  test('gives a host that came back its share, with no ready task less on the way', async () => {
+    await cluster.ok('node', 'drain', 'n3');
+    await write(web('GREETING: even', 4));
+    await cluster.ok('apply', '-f', file, ...of);
+    await cluster.ok('node', 'uncordon', 'n3');
+    const preview = await cluster.ok('rebalance', 'shop', '--dry-run');
+    expect(preview).toMatch(/shop\/web\.\d +n[12] +n3 +more evenly spread: 1 left on n[12], 1 on n3/);
+    expect((await cluster.running('web')).map(({ node }) => node)).not.toContain('n3');
+    let least = Infinity;
+    let moving = true;
+    const watch = (async () => {
+      while (moving) least = Math.min(least, (await cluster.services())[0]?.ready ?? 0);
+    })();
+    await cluster.ok('rebalance', 'shop', '--timeout', '30s');
+    moving = false;
+    await watch;
+    expect(least).toBe(4);
+    expect((await cluster.running('web')).map(({ node }) => node)).toContain('n3');
+    expect((await cluster.gantry('rebalance', 'shop')).stderr).toContain('nothing to move');
+  });
+});
+
+test('the examples of updates and jobs run as they stand', async () => {
+  const apply = (name: string): Promise<string> =>
+    cluster.ok('apply', '-f', join(root, 'examples', name, 'compose.yaml'), '--timeout', '60s');
+  await Promise.all([apply('rolling'), apply('jobs')]);
+  expect(await cluster.running('app')).toHaveLength(1);
+  expect(await cluster.ok('logs', 'migrate')).toContain('migrated');
+  expect(await cluster.ok('why', 'report', '-q')).toMatch(
+    /next in \d+ (s|min|h) \(30 4 \* \* \*, Europe\/Berlin\)/,
+  );
+}, 90_000);

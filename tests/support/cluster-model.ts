@@ -104,6 +104,11 @@ export class ClusterModel {
     this.#change(id, (service) => ({ ...service, hold: { paused, at: this.now } }));
   }
 
+  /** A person asks for a rebalance, and these should make way. */
+  move(id: string, tasks: readonly string[]): void {
+    this.#change(id, (service) => ({ ...service, moves: { tasks, at: this.now } }));
+  }
+
   removeService(id: string): void {
     this.#change(id, (service) => ({ ...service, removing: true }));
   }

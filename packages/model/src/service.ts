@@ -2,6 +2,7 @@ import type { HealthSpec } from './health.ts';
 import type { RevisionId, ServiceId } from './ids.ts';
 import type { Isolation } from './isolation.ts';
 import type { Tuning } from './limits.ts';
+import type { Moves } from './moves.ts';
 import type { Naming } from './naming.ts';
 import type { VolumeMount } from './volume.ts';
 import type { ServiceNetworking } from './network.ts';
@@ -161,6 +162,8 @@ export interface Service {
   readonly removing: boolean;
   /** Written by `api`: a person paused or resumed the update. */
   readonly hold?: Hold;
+  /** Written by `api`: tasks that should make way for one on another host. */
+  readonly moves?: Moves;
   /** Progress of the newest update; absent until the first revision has come up. Written by `reconcilers/services`. */
   readonly update?: UpdateStatus;
   /** What it waits for before it begins, in words. Written by `reconcilers/services`. */

@@ -53,9 +53,10 @@ function pairs(
 /** Fields of each kind by who writes them: one write changes the fields of one writer (ARCHITECTURE.md). */
 const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   service: {
-    api: ['spec', 'revisionId', 'removing', 'hold'],
+    api: ['spec', 'revisionId', 'removing', 'hold', 'moves'],
     allocate: ['vip', 'publishedPorts'],
     services: ['restarts', 'update', 'waiting'],
+    jobs: ['job'],
   },
   node: {
     api: ['availability', 'labels'],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { defaultJob } from '@gantry/model/job';
 import type { ServiceSpec } from '@gantry/model/service';
 import { aContainer, aSpec } from '../../../tests/support/builders.ts';
 import { simulate, type Simulation } from './simulate.ts';
@@ -49,4 +50,23 @@ test('the same seed plays the same way', async () => {
   const first = await simulate(simulation);
   expect(first.phases[0]?.services[0]).toMatchObject({ ready: 5 });
   expect(await simulate(simulation)).toEqual(first);
+});
+
+test('a job runs to its end, and what needs it begins after it', async () => {
+  const migrate = aSpec({ name: 'migrate', job: { ...defaultJob, retries: 0 } });
+  const dependsOn = [
+    { service: 'migrate', condition: 'service_completed_successfully', required: true },
+  ] as const;
+  const { phases, broken } = await simulate(of([migrate, { ...web(1), dependsOn }]));
+  expect(broken).toBeUndefined();
+  const order = phases[0]?.steps.flatMap(({ places, service, what }) =>
+    places.length > 0 ? [`${service} ${what}`] : [],
+  );
+  expect(order).toEqual([
+    'shop/migrate start',
+    'shop/migrate ready',
+    'shop/migrate end',
+    'shop/web start',
+    'shop/web ready',
+  ]);
 });

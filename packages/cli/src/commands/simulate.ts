@@ -40,8 +40,9 @@ async function simulationOf(io: Io, options: SimulateOptions): Promise<Simulatio
   const [cpuMillis, memoryBytes] = [parseCores(cpus), parseSize(memory)];
   if (cpuMillis === undefined) throw wrong(`--cpus ${cpus} is not understood`, 'write e.g. 4 or 0.5');
   if (memoryBytes === undefined) throw wrong(`--memory ${memory} is not understood`, 'write e.g. 8G');
-  const { compose } = await loadCompose(io, options);
   const labels = label.map(labelOf);
+  const kills = kill.map((text) => killOf(text, nodes));
+  const { compose } = await loadCompose(io, options);
   return {
     stack: compose.stack,
     services: compose.services,
@@ -49,7 +50,7 @@ async function simulationOf(io: Io, options: SimulateOptions): Promise<Simulatio
     hostSize: { cpuMillis, memoryBytes },
     labels: (host) =>
       Object.fromEntries(labels.map(({ name, values }) => [name, values[host % values.length] ?? ''])),
-    kills: kill.map((text) => killOf(text, nodes)),
+    kills,
     seed,
   };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ImagePruneOptions } from '../commands/images.ts';
 import type { ContextAddOptions } from '../commands/contexts.ts';
+import type { RebalanceOptions } from '../commands/rebalance.ts';
 import type { DoctorOptions } from '../doctor/doctor-command.ts';
 import type { DevOptions } from '../local/dev-command.ts';
 import type { GlobalOptions } from '../options.ts';
@@ -21,6 +22,7 @@ export function addClusterCommands(cli: Cli, program: Command): void {
   runs(cli, declare(program, 'version', 'version of the controller'), async (options: GlobalOptions) =>
     (await import('../commands/nodes.ts')).versionCommand(cli.io, options),
   );
+  addRebalance(cli, program);
   addContext(cli, program);
   addDev(cli, program);
   addDoctor(cli, program);
@@ -54,6 +56,20 @@ function addImage(cli: Cli, program: Command): void {
     .option('--dry-run', 'only say which');
   runs(cli, prune, async (options: ImagePruneOptions) =>
     (await import('../commands/images.ts')).imagePruneCommand(cli.io, options),
+  );
+}
+
+function addRebalance(cli: Cli, program: Command): void {
+  const command = declare(
+    program,
+    'rebalance [name]',
+    'even out hosts, e.g. once one has come back: moves tasks, replacements ready first',
+  )
+    .option('--max-moves <number>', 'moves at most, those that gain most first', Number, 10)
+    .option('--dry-run', 'only say which')
+    .option('-d, --detach', 'do not wait');
+  runs(cli, command, async (options: RebalanceOptions, name?: string) =>
+    (await import('../commands/rebalance.ts')).rebalanceCommand(cli.io, options, name),
   );
 }
 

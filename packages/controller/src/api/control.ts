@@ -17,6 +17,7 @@ import { historyOf } from './history.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
 import { Nodes } from './nodes.ts';
 import { plan, type PlanDeps } from './plan.ts';
+import { rebalanceTasks } from './rebalance.ts';
 import { Rollouts } from './rollouts.ts';
 import { usageOf } from './usage.ts';
 import { nodeView, serviceView, taskView } from './views.ts';
@@ -45,6 +46,7 @@ export function controlService(deps: ControlDeps): ControlServer {
       services: [...(await apply.apply(wantedOf(request), request.ifUnchanged))],
     })),
     plan: unary((request) => plan(deps, apply, wantedOf(request))),
+    rebalance: unary((request) => rebalanceTasks(deps, request)),
     why: unary(({ name }) => why(deps, name)),
     describe: unary(({ name }) => describe(deps, name)),
     removeServices: unary(async ({ names }) => ({ services: [...(await apply.removeServices(names))] })),

@@ -107,6 +107,7 @@ export function stopCause(facts: Facts, task: Task): string {
   const node = view.get('node', task.nodeId ?? '');
   const { mode } = service.spec;
   if (service.removing) return 'its service is being removed';
+  if (task.makesWay !== undefined) return 'one of higher priority needs its room';
   if (mode.kind === 'replicated' && task.slot > mode.replicas) return `the service was scaled down to ${mode.replicas}`;
   if (node?.state === 'down') return `its host ${node.name} is down, ${node.stateReason}`;
   if (node?.availability === 'drain') return `its host ${node.name} is being drained`;

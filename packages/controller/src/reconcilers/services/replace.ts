@@ -1,3 +1,4 @@
+import { isMoving } from '@gantry/model/moves';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { RevisionId } from '@gantry/model/ids';
 import type { View } from '../../store/store.ts';
@@ -41,7 +42,7 @@ export function stepOf(view: View, rollout: Rollout, place: Place): PlaceStep {
   const wanted = revisionOf(rollout, place, live);
   const failed = rollout.active && rollout.service.update?.failed.includes(place.key) === true;
   const idle: PlaceStep = { stop: lost, rolling: false, failed, current: 'none', arrived: 'no', wanted };
-  const current = live.filter((task) => isCurrent(view, wanted, task));
+  const current = live.filter((task) => isCurrent(view, rollout, wanted, task));
   const old = live.filter((task) => !current.includes(task));
   const [keep, ...doubled] = [...current].sort(bestFirst);
   if (keep) {
@@ -94,7 +95,8 @@ function rolledTo(
   const isWatched = now >= watched || keep.revisionId !== target;
   const done = serving.length === 0 || (keep.status.ready && (isWatched || moved));
   const current = phaseOf(view, rollout, place, keep);
-  const [inTheWay] = current === 'waiting' ? serving : [];
+  // For the sake of balance nothing ready is stopped.
+  const [inTheWay] = current === 'waiting' ? serving.filter((task) => !shouldMove(rollout, task)) : [];
   const marks = active && keep.revisionId === target && keep.status.ready !== (keep.readySince !== undefined);
   const began = marks && keep.status.ready ? now + rollout.policy.monitorMs : watched;
   const arrives = old.length === 0 && keep.revisionId === target;
@@ -162,12 +164,17 @@ function mustMakeWay({ makesWay, status }: Task): boolean {
 }
 
 /** Runs what the place should run now, and where it may stay. */
-function isCurrent(view: View, wanted: RevisionId, task: Task): boolean {
-  if (task.revisionId !== wanted) return false;
+function isCurrent(view: View, rollout: Rollout, wanted: RevisionId, task: Task): boolean {
+  if (task.revisionId !== wanted || shouldMove(rollout, task)) return false;
   return task.nodeId === undefined || view.get('node', task.nodeId)?.availability !== 'drain';
 }
 
 function bestFirst(a: Task, b: Task): number {
   if (a.status.ready !== b.status.ready) return a.status.ready ? -1 : 1;
   return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}
+
+/** It should move for the sake of balance: only where another can be ready first. */
+function shouldMove({ service, stopFirst, now }: Rollout, { id }: Task): boolean {
+  return !stopFirst && isMoving(service.moves, id, now);
 }

@@ -1,6 +1,7 @@
 import type { Node } from '@gantry/model/node';
 import type { NodeId, RevisionId } from '@gantry/model/ids';
 import type { Service, SlotRestarts } from '@gantry/model/service';
+import { movesForMs } from '@gantry/model/moves';
 import { same } from '@gantry/model/spec-change';
 import type { Task } from '@gantry/model/task';
 import type { UpdateStatus } from '@gantry/model/update';
@@ -123,12 +124,20 @@ function keep(view: View, service: Service, env: Env): Decision {
     wakeOf(steps, now),
     turnAt(view, rollout, steps),
     deadlineOf(rollout.service, wanted, now),
+    movesEndAt(view, service, now),
   ]);
   return {
     writes,
     ...(wakeAt !== undefined && { wakeAt }),
     ...(writes.length > 0 && { note: noteOf(writes) }),
   };
+}
+
+/** When moves that have not come about are given up. */
+function movesEndAt(view: View, { moves }: Service, now: number): number | undefined {
+  if (!moves || now >= moves.at + movesForMs) return undefined;
+  const open = moves.tasks.some((id) => view.get('task', id)?.desired === 'running');
+  return open ? moves.at + movesForMs : undefined;
 }
 
 /** Dependencies are waited for until a revision is up; a crash later waits for nobody. */

@@ -27,6 +27,7 @@ import {
 import { ExecIn, ExecOut } from "./exec.ts";
 import { WhyAnswer, WhyRequest, WhyResponse } from "./explain.ts";
 import { PlanRequest, PlanResponse } from "./plan.ts";
+import { RebalanceRequest, RebalanceResponse } from "./rebalance.ts";
 import { Image, LogLine, LogOptions, Networking, Port, RegistryCredential, ServiceSpec, TaskStatus } from "./types.ts";
 import {
   CreateVolumesRequest,
@@ -5663,6 +5664,15 @@ export const ControlService = {
     responseSerialize: (value: WhyResponse): Buffer => Buffer.from(WhyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WhyResponse => WhyResponse.decode(value),
   },
+  rebalance: {
+    path: "/gantry.v1.Control/Rebalance" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RebalanceRequest): Buffer => Buffer.from(RebalanceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RebalanceRequest => RebalanceRequest.decode(value),
+    responseSerialize: (value: RebalanceResponse): Buffer => Buffer.from(RebalanceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RebalanceResponse => RebalanceResponse.decode(value),
+  },
   /** All about one service, task or host. */
   describe: {
     path: "/gantry.v1.Control/Describe" as const,
@@ -5944,6 +5954,7 @@ export interface ControlServer extends UntypedServiceImplementation {
   apply: handleUnaryCall<ApplyRequest, ApplyResponse>;
   plan: handleUnaryCall<PlanRequest, PlanResponse>;
   why: handleUnaryCall<WhyRequest, WhyResponse>;
+  rebalance: handleUnaryCall<RebalanceRequest, RebalanceResponse>;
   /** All about one service, task or host. */
   describe: handleUnaryCall<DescribeRequest, DescribeResponse>;
   removeServices: handleUnaryCall<RemoveServicesRequest, RemoveServicesResponse>;
@@ -6038,6 +6049,21 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: WhyResponse) => void,
+  ): ClientUnaryCall;
+  rebalance(
+    request: RebalanceRequest,
+    callback: (error: ServiceError | null, response: RebalanceResponse) => void,
+  ): ClientUnaryCall;
+  rebalance(
+    request: RebalanceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RebalanceResponse) => void,
+  ): ClientUnaryCall;
+  rebalance(
+    request: RebalanceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RebalanceResponse) => void,
   ): ClientUnaryCall;
   /** All about one service, task or host. */
   describe(
