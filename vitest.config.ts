@@ -14,6 +14,8 @@ export default defineConfig({
             'bench/**/*.test.ts',
           ],
           exclude: ['**/*.host.test.ts'],
+          // Properties take a second alone; on a machine that is busy with others they must not fail.
+          testTimeout: 30_000,
         },
       },
       {
