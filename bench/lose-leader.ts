@@ -5,19 +5,20 @@ import * as fromModel from '@gantry/proto/from-model';
 import { ControlClient } from '@gantry/proto/gen/gantry/v1/control';
 import { ManagedProcess } from '../packages/cli/src/local/managed-process.ts';
 import { ports } from '../packages/cli/src/local/topology.ts';
-import { waitForPort } from '../packages/cli/src/local/wait.ts';
 import { root } from '../tests/support/imports.ts';
 import { helloSpec, type BenchCluster } from './cluster.ts';
 
 const rounds = 5;
+/** A controller has this long to come up and wait for its turn, ms. */
+const standbyMs = 4_000;
 /** A write is tried this often, ms. */
 const everyMs = 20;
+const impatient = { 'grpc.initial_reconnect_backoff_ms': everyMs, 'grpc.max_reconnect_backoff_ms': everyMs };
 const patienceMs = 30_000;
 
 interface Controller {
   readonly process: ManagedProcess;
   readonly address: string;
-  readonly port: number;
 }
 
 /** Two controllers at one etcd: the one that leads is killed; ms until the other one has accepted a write. Each in its turn. */
@@ -26,21 +27,20 @@ export async function loseLeader(cluster: BenchCluster): Promise<readonly number
   const first = {
     process: local.process('controller'),
     address: local.controllerAddress,
-    port: ports.controller,
   };
   const second = standby(cluster);
   let [leader, other]: [Controller, Controller] = [first, second];
   const took: number[] = [];
   try {
-    await start(cluster, second);
+    second.process.start();
     for (let round = 0; round < rounds; round++) {
-      // At whatever moment of the leader's lease.
-      await new Promise((resolve) => setTimeout(resolve, 2_000 + Math.random() * 1_500));
+      // The other one has no listener before it leads. Then at whatever moment of the leader's lease.
+      await new Promise((resolve) => setTimeout(resolve, standbyMs + Math.random() * 1_500));
       const began = performance.now();
       void leader.process.kill('SIGKILL');
       await acceptsWrite(other.address, round);
       took.push(performance.now() - began);
-      await start(cluster, leader);
+      leader.process.start();
       [leader, other] = [other, leader];
     }
   } finally {
@@ -59,17 +59,12 @@ function standby({ local: { topology } }: BenchCluster): Controller {
     '--etcd', `http://${topology.etcdHost}:${ports.etcd}`, '--state-dir', stateDir, '--log-level', 'warn',
   ]; // prettier-ignore
   const log = join(topology.stateDir, 'logs', 'standby.log');
-  return { process: new ManagedProcess('standby', argv, log, () => undefined, () => undefined), address, port }; // prettier-ignore
-}
-
-async function start({ local }: BenchCluster, { process, port }: Controller): Promise<void> {
-  process.start();
-  await waitForPort(local.topology.gateway, port, 20_000);
+  return { process: new ManagedProcess('standby', argv, log, () => undefined, () => undefined), address }; // prettier-ignore
 }
 
 /** Applies another number of replicas of a service that no host is asked to run, until it is accepted. */
 async function acceptsWrite(address: string, round: number): Promise<void> {
-  const client = new ControlClient(address, credentials.createInsecure());
+  const client = new ControlClient(address, credentials.createInsecure(), impatient);
   const spec = { ...helloSpec(0), stack: 'leader', labels: { round: String(round) } };
   const request = { stack: 'leader', services: [fromModel.serviceSpec(spec)], prune: true, credentials: [] };
   const until = performance.now() + patienceMs;
