@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import * as fromModel from '@gantry/proto/from-model';
@@ -52,8 +51,8 @@ export async function loseLeader(cluster: BenchCluster): Promise<readonly number
 function standby({ local: { topology } }: BenchCluster): Controller {
   const port = ports.controller + 1;
   const address = `${topology.gateway}:${port}`;
-  const stateDir = join(topology.stateDir, 'standby');
-  mkdirSync(stateDir, { recursive: true });
+  // The same images, which users loaded into the first one: only one of them answers at a time.
+  const stateDir = join(topology.stateDir, 'controller');
   const argv = [
     process.execPath, join(root, 'bin/gantry'), 'controller', '--listen', address,
     '--etcd', `http://${topology.etcdHost}:${ports.etcd}`, '--state-dir', stateDir, '--log-level', 'warn',
