@@ -3,7 +3,7 @@ import type { Io } from '../io.ts';
 import type { GlobalOptions } from '../options.ts';
 import { createOutput, type Shape } from '../output/output.ts';
 import { findLeaks, type Leak } from './census.ts';
-import { checkHost, type CheckResult } from './host-checks.ts';
+import { checkHost, isFit, type CheckResult } from './host-checks.ts';
 import { collectExpected, collectTraces } from './traces.ts';
 
 export interface DoctorOptions extends GlobalOptions {
@@ -19,7 +19,7 @@ const leakShape: Shape<Leak> = {
 
 const checkShape: Shape<CheckResult> = {
   header: ['CHECK', 'OK', 'FOUND', 'FIX'],
-  row: ({ name, ok, found, fix }) => [name, ok ? '✔' : '✗', found, ok ? '' : fix],
+  row: ({ name, ok, optional, found, fix }) => [name, ok ? '✔' : optional ? '–' : '✗', found, ok ? '' : fix],
   name: ({ name }) => name,
   empty: 'nothing was checked',
 };
@@ -30,7 +30,7 @@ export async function doctorCommand(io: Io, options: DoctorOptions): Promise<num
   if (!options.leaks) {
     const results = await checkHost(exec);
     output.list(results, checkShape);
-    return results.every(({ ok }) => ok) ? 0 : 1;
+    return isFit(results) ? 0 : 1;
   }
   // Expected after traces: a task that begins in between must not look like a leak.
   const traces = await collectTraces(exec);

@@ -9,6 +9,8 @@ export interface CheckResult {
   readonly found: string;
   /** What to do when it is not ok. */
   readonly fix: string;
+  /** Only some clusters need it: a host without it is fit, too. */
+  readonly optional?: boolean;
 }
 
 /** Programs an agent calls, with the Debian package that brings each. */
@@ -32,6 +34,11 @@ export async function checkHost(exec: Exec): Promise<readonly CheckResult[]> {
     await nftCheck(exec),
     await wireguardCheck(exec),
   ];
+}
+
+/** True if nothing is missing that every cluster needs. */
+export function isFit(results: readonly CheckResult[]): boolean {
+  return results.every(({ ok, optional }) => ok || optional === true);
 }
 
 function root(): CheckResult {
@@ -106,6 +113,7 @@ async function wireguardCheck(exec: Exec): Promise<CheckResult> {
   ];
   return {
     name,
+    optional: true,
     ok: missing.length === 0,
     found: missing.length > 0 ? `no ${missing.join(', ')}` : inKernel ? 'in the kernel' : 'wireguard-go',
     fix: 'apt-get install wireguard-tools wireguard-go; modprobe tun',
