@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -62,6 +62,13 @@ test.each<[string, (text: string) => string]>([
   expect(await disk.records()).toEqual([aRecord('good')]);
   expect(await readFile(join(dir, 'quarantine/bad.json'), 'utf8')).toBe(spoilt);
   expect(await readdir(join(dir, 'tasks'))).toEqual(['good.json']);
+});
+
+test('a record that is removed while the directory is read is missed by nobody', async () => {
+  await disk.save(aRecord('good'));
+  await symlink('nowhere', file('gone')); // listed, and not there to be read
+  expect(await disk.records()).toEqual([aRecord('good')]);
+  expect(await readdir(dir)).not.toContain('quarantine');
 });
 
 test('what an agent that was killed had half written is gone with the next one', async () => {

@@ -77,6 +77,7 @@ export class Disk implements AgentDisk {
       if (`${record.assignment.taskId}.json` !== name) throw new Error('it is of another task');
       return record;
     } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined; // removed since the directory was read
       const aside = join(this.#dir, 'quarantine', basename(name));
       this.#log.error('a task file cannot be read and was put aside', { file, aside, error: String(error) });
       await mkdir(join(this.#dir, 'quarantine'), { recursive: true });
@@ -138,10 +139,14 @@ async function writeAtomically(file: string, text: string): Promise<void> {
 
 /** Why the disk takes nothing, in words; it may take it later. */
 export function diskError(cause: unknown): GantryError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const words =
-    diskWords[code] ?? `cannot be written (${cause instanceof Error ? cause.message : String(cause)})`;
+    diskWords[codeOf(cause)] ??
+    `cannot be written (${cause instanceof Error ? cause.message : String(cause)})`;
   return new GantryError('exhausted', `the disk of the state directory ${words}`, { cause });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 const diskWords: Readonly<Record<string, string>> = {

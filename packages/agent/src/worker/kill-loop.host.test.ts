@@ -49,6 +49,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await life([]).catch(() => undefined); // also when the loop failed, its containers must not stay
   await exec(['ip', 'netns', 'del', name]);
   await rm(dir, { recursive: true, force: true });
 });
