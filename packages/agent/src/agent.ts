@@ -73,6 +73,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     runDir: config.runDir,
     cgroupParent: config.cgroupParent,
     logPath: (id) => logs.path(id),
+    logStart: (id) => logs.start(id),
     host: await readHostFacts(config.cgroupParent),
     runc: await findRunc(),
   });

@@ -62,6 +62,7 @@ const runtime = await createRuncRuntime({
   runDir: join(dir, 'run'),
   cgroupParent: name,
   logPath: (id) => logs.path(id),
+  logStart: (id) => logs.start(id),
   host: await readHostFacts(name),
   runc: '/usr/sbin/runc',
   failpoint,

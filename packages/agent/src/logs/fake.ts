@@ -7,6 +7,7 @@ export const fakeLogs: Logs = {
   async *read() {
     yield [];
   },
+  start: () => Promise.resolve(undefined),
   begin: () => Promise.resolve(),
   end: () => Promise.resolve(),
   close: () => undefined,

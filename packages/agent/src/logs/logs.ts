@@ -21,6 +21,8 @@ export interface LogQuery {
 export interface Logs {
   /** Where the runtime lets the container's output go. */
   path(containerId: string): string;
+  /** Where the oldest of a container's output that is kept is now; undefined if there is none. It may be moved at any time. */
+  start(containerId: string): Promise<string | undefined>;
   /** Makes the log, and keeps as many of its files as the spec says; also for a container of an earlier agent. */
   begin(containerId: string, spec: LogSpec): Promise<void>;
   /** The container has ended: its log is no longer written to, and stays. */

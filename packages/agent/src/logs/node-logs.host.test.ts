@@ -40,6 +40,7 @@ beforeEach(async () => {
     runDir: join(dir, 'run'),
     cgroupParent: name,
     logPath: (id) => logs.path(id),
+    logStart: (id) => logs.start(id),
     host: await readHostFacts(name),
     runc: '/usr/sbin/runc',
   });
@@ -102,6 +103,20 @@ async function sizeOf(id: string): Promise<number> {
   const sizes = infos.map((info) => (info?.isFile() ? info.size : 0));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
+
+test('why an init could not run the program is read where the log was moved to', async () => {
+  const plan = aPlan({
+    rootfs: join(dir, 'rootfs'),
+    netns: `/run/netns/${name}`,
+    argv: ['/bin/absent'],
+    init: true,
+  });
+  made.push(plan.id);
+  const note = new Promise((resolve) => runtime.onExit((id, exit) => id === plan.id && resolve(exit.note)));
+  await logs.begin(plan.id, spec);
+  await runtime.run(plan);
+  expect(await note).toBe('the image has no program /bin/absent, or not the interpreter that it names');
+});
 
 test('a log that fits is whole, and its last lines are found', async () => {
   const { id, ended } = await start('seq 1 500');

@@ -7,7 +7,7 @@ import type { LogSpec } from '@gantry/model/logging';
 import type { LogLine, LogQuery, Logs } from './logs.ts';
 import { Keeper } from './keeper.ts';
 import { readLog, type Changes } from './read-log.ts';
-import { currentName } from './segments.ts';
+import { currentName, segmentsOf } from './segments.ts';
 
 export interface LogsDeps {
   /** A directory a container below it. */
@@ -33,6 +33,10 @@ class NodeLogs implements Logs {
 
   path(containerId: string): string {
     return join(this.#of(containerId), currentName);
+  }
+
+  async start(containerId: string): Promise<string | undefined> {
+    return (await segmentsOf(this.#of(containerId)))[0]?.path;
   }
 
   begin(containerId: string, spec: LogSpec): Promise<void> {

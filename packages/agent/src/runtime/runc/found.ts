@@ -60,7 +60,7 @@ export async function exitAfterMonitor(deps: RemainsDeps, id: string): Promise<C
 export async function exitOf(deps: RemainsDeps, id: string): Promise<ContainerExit | undefined> {
   const exit = await readExit(deps.layout.of(id));
   if (exit?.exitCode === undefined) return exit; // an end that no monitor saw: all we know is kept
-  const note = await noteOfInit(deps.logPath(id), exit.exitCode);
+  const note = await noteOfInit(() => deps.logStart(id), exit.exitCode);
   if (note !== undefined) return { ...exit, note };
   const oomKills = await oomKillsOf(deps.cgroups, deps.cgroupOf(id));
   if (oomKills === undefined) return exit;

@@ -19,7 +19,8 @@ export interface RemainsDeps {
   readonly clock: Clock;
   readonly layout: Layout;
   readonly cgroups: CgroupHost;
-  readonly logPath: (id: string) => string;
+  /** Where the beginning of a container's output is now; undefined if there is none. */
+  readonly logStart: (id: string) => Promise<string | undefined>;
   /** The container's cgroup below each hierarchy's root. */
   cgroupOf(id: string): string;
 }

@@ -40,7 +40,10 @@ export interface RuncRuntimeDeps {
   readonly runDir: string;
   /** Parent of all containers' cgroups, without slashes at its ends. */
   readonly cgroupParent: string;
+  /** Where a container's output goes. */
   readonly logPath: (id: string) => string;
+  /** Where the beginning of it is, if whoever keeps logs has moved it away; absent: at `logPath`. */
+  readonly logStart?: (id: string) => Promise<string | undefined>;
   readonly host: Omit<OciHost, 'cgroupsPath'>;
   /** Full path of runc: conmon does not search for it. */
   readonly runc: string;
@@ -81,8 +84,9 @@ class RuncRuntime implements Runtime {
     this.#bootId = bootId;
     this.#cgroups = cgroups;
     this.#fifos = new Fifos(deps.exec, layout.fifos);
-    const { exec, runc, host, clock, logPath } = deps;
-    this.#remains = { clock, logPath, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
+    const { exec, runc, host, clock } = deps;
+    const logStart = deps.logStart ?? ((id: string) => Promise.resolve(deps.logPath(id)));
+    this.#remains = { clock, logStart, layout, cgroups, bootId, cgroupOf: (id) => this.#cgroupOf(id) };
     this.#control = { ...this.#remains, exec, runc, runcRoot: layout.runcRoot, host };
     this.#exitsWatcher = watchDirectory(layout.exits, (name) => this.#inBackground(this.#onExitFile(name)));
   }
