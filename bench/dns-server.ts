@@ -13,9 +13,13 @@ const endpoints = Array.from({ length: services }, (_, index) =>
   anEndpoint({
     service: `web${index}`,
     vip: `10.211.${index >> 8}.${index & 255}`,
-    backends: [1, 2, 3].map((slot) => ({ taskId: `t${index}-${slot}`, slot, address: `10.210.${slot}.${index & 255}` })),
+    backends: [1, 2, 3].map((slot) => ({
+      taskId: `t${index}-${slot}`,
+      slot,
+      address: `10.210.${slot}.${index & 255}`,
+    })),
   }),
-); // prettier-ignore
+);
 const networking = defaultNetworking('shop');
 directory.use(endpoints, [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }]);
 directory.attached('127.0.0.1', 'me');

@@ -58,7 +58,16 @@ function standby({ local: { topology } }: BenchCluster): Controller {
     '--etcd', `http://${topology.etcdHost}:${ports.etcd}`, '--state-dir', stateDir, '--log-level', 'warn',
   ]; // prettier-ignore
   const log = join(topology.stateDir, 'logs', 'standby.log');
-  return { process: new ManagedProcess('standby', argv, log, () => undefined, () => undefined), address }; // prettier-ignore
+  return {
+    process: new ManagedProcess(
+      'standby',
+      argv,
+      log,
+      () => undefined,
+      () => undefined,
+    ),
+    address,
+  };
 }
 
 /** Applies another number of replicas of a service that no host is asked to run, until it is accepted. */

@@ -55,7 +55,9 @@ function model(): string {
 function extrapolated(): string {
   const { nodes, tasks } = size;
   const last = runs.at(-1);
-  const [cpu, puts] = ['controller: cpu a task', 'etcd: puts a task'].map((name) => last?.figures.get(name) ?? NaN);
+  const [cpu, puts] = ['controller: cpu a task', 'etcd: puts a task'].map(
+    (name) => last?.figures.get(name) ?? NaN,
+  );
   const bound = 1e6 / (cpu ?? NaN);
   const rows = quantities.map(([name, unit]) => {
     const { base, perNode, perTask } = fit(name);
@@ -65,12 +67,21 @@ function extrapolated(): string {
     ['tasks a second that one core of the controller takes', short(bound)],
     ['tasks a second that etcd takes, by writes', short(limits.etcdKeysPerSecond / (puts ?? NaN))],
     ['minutes from apply to all running, by the controller', short(tasks / bound / 60)],
-    ['MB a second to all hosts at that rate, if each hears of every task', short((bound * nodes * limits.backendBytes) / 1e6)],
+    [
+      'MB a second to all hosts at that rate, if each hears of every task',
+      short((bound * nodes * limits.backendBytes) / 1e6),
+    ],
     ['MB that a host that comes back is sent', short((tasks * limits.backendBytes) / 1e6)],
-    ['seconds to read all tasks from etcd, for a new leader', short((tasks * 500) / limits.etcdBytesPerSecond)],
+    [
+      'seconds to read all tasks from etcd, for a new leader',
+      short((tasks * 500) / limits.etcdBytesPerSecond),
+    ],
   );
-  return table([`${nodes.toLocaleString('en')} nodes, ${tasks.toLocaleString('en')} tasks`, 'by the model'], rows);
-} // prettier-ignore
+  return table(
+    [`${nodes.toLocaleString('en')} nodes, ${tasks.toLocaleString('en')} tasks`, 'by the model'],
+    rows,
+  );
+}
 
 function fit(name: string): ReturnType<typeof fitted> {
   return fitted(

@@ -50,8 +50,13 @@ export async function run(): Promise<BenchResult> {
 function services(hosts: LabHosts, others: number) {
   const networking = aNetworking(['net']);
   const own = [near, far, client].map((taskId, index) =>
-    anEndpoint(taskId, taskId === client ? '10.211.0.3' : vips[taskId], [{ taskId, address: hosts.address(taskId) }], { networking, ports: [{ target: 7_000, published: 8_000 + index, protocol: 'tcp', mode: 'ingress' }] }),
-  ); // prettier-ignore
+    anEndpoint(
+      taskId,
+      taskId === client ? '10.211.0.3' : vips[taskId],
+      [{ taskId, address: hosts.address(taskId) }],
+      { networking, ports: [{ target: 7_000, published: 8_000 + index, protocol: 'tcp', mode: 'ingress' }] },
+    ),
+  );
   return [...own, ...someServices(others)];
 }
 

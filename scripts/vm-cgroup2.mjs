@@ -111,17 +111,34 @@ writeFileSync(join(dir, 'guest.sh'), guest(found));
 const machine = spawn(
   'nice',
   [
-    '-n', '10', 'qemu-system-x86_64', '-cpu', 'max', '-accel',
+    '-n',
+    '10',
+    'qemu-system-x86_64',
+    '-cpu',
+    'max',
+    '-accel',
     'tcg,thread=single',
     '-smp',
-    '2', '-m', '3072', '-nographic', '-no-reboot', '-net', 'none',
-    '-kernel', found.image, '-initrd', initrd(found), '-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all',
+    '2',
+    '-m',
+    '3072',
+    '-nographic',
+    '-no-reboot',
+    '-net',
+    'none',
+    '-kernel',
+    found.image,
+    '-initrd',
+    initrd(found),
+    '-append',
+    'console=ttyS0 quiet panic=-1 cgroup_no_v1=all',
     '-drive',
     `file=${join(dir, 'disk')},format=raw,if=virtio`,
-    '-virtfs', 'local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap',
+    '-virtfs',
+    'local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap',
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
-); // prettier-ignore
+);
 const timer = setTimeout(() => machine.kill('SIGKILL'), timeoutMs);
 let code = 1;
 let line = '';

@@ -42,18 +42,34 @@ export function* objectsOf(shape: Shape): Iterable<AnyObject> {
     const container = aContainer(
       shape.reserve ? { reservations: { cpuMillis: 100, memoryBytes: 500 * 2 ** 20 } } : {},
     );
-    const spec = aSpec({ name: id, constraints, placement, container, mode: { kind: 'replicated', replicas: each } });
+    const spec = aSpec({
+      name: id,
+      constraints,
+      placement,
+      container,
+      mode: { kind: 'replicated', replicas: each },
+    });
     const revisionId = `${id}-r1`;
-    yield aRevision({ id: revisionId, serviceId: id, container, constraints, placement: hardPart(placement) });
+    yield aRevision({
+      id: revisionId,
+      serviceId: id,
+      container,
+      constraints,
+      placement: hardPart(placement),
+    });
     yield aService({ id, spec, revisionId });
     for (let slot = 1; slot <= each; slot++)
       yield aTask({ id: `t${service * each + slot}`, serviceId: id, revisionId, slot });
   }
-} // prettier-ignore
+}
 
 function nodeOf(index: number): AnyObject {
   const id = `n${index}`;
-  const node = aNode({ id, name: id, labels: { zone: `z${index % 3}`, disk: index % 2 === 0 ? 'ssd' : 'hdd' } });
+  const node = aNode({
+    id,
+    name: id,
+    labels: { zone: `z${index % 3}`, disk: index % 2 === 0 ? 'ssd' : 'hdd' },
+  });
   const description = { ...node.description, cpuMillis: 32_000, memoryBytes: 128 * 2 ** 30 };
   return { ...node, description };
-} // prettier-ignore
+}

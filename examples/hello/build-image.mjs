@@ -53,8 +53,13 @@ function makeRootfs(root) {
   }
   writeFileSync(
     join(root, 'bin/serve'),
-    ['#!/bin/sh', 'echo "$GREETING, $(hostname)" > /www/index.html', 'echo "serving on port 8080 as $(hostname)"',
-     'exec httpd -f -v -p 8080 -h /www', ''].join('\n'), // prettier-ignore
+    [
+      '#!/bin/sh',
+      'echo "$GREETING, $(hostname)" > /www/index.html',
+      'echo "serving on port 8080 as $(hostname)"',
+      'exec httpd -f -v -p 8080 -h /www',
+      '',
+    ].join('\n'),
     { mode: 0o755 },
   );
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
@@ -64,8 +69,17 @@ function makeRootfs(root) {
 /** A tar with the same bytes each time, so that the image keeps its digest. */
 function pack(file, directory, names) {
   execFileSync('tar', [
-    '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', directory, '-cf', file, ...names,
-  ]); // prettier-ignore
+    '--sort=name',
+    '--mtime=@0',
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '-C',
+    directory,
+    '-cf',
+    file,
+    ...names,
+  ]);
 }
 
 function sha256(bytes) {

@@ -323,11 +323,13 @@ test('a task status survives the wire unchanged', () => {
 
 test('the volumes of a node survive the wire unchanged, and their bound holds there, too', () => {
   const send = (volumes: HeldVolumes): HeldVolumes =>
-    toModel.heldVolumes(wireVolumes.HeldVolumes.decode(wireVolumes.HeldVolumes.encode(fromModel.heldVolumes(volumes)).finish()));
+    toModel.heldVolumes(
+      wireVolumes.HeldVolumes.decode(wireVolumes.HeldVolumes.encode(fromModel.heldVolumes(volumes)).finish()),
+    );
   const many = Array.from({ length: 1_200 }, (_, index) => ({ name: `v${index}`, createdAt: index }));
   for (const kept of [heldVolumes(many.slice(0, 3)), heldVolumes(many)]) expect(send(kept)).toEqual(kept);
   expect(send({ held: many, leftOut: 5 })).toMatchObject({ held: heldVolumes(many).held, leftOut: 205 });
-}); // prettier-ignore
+});
 
 test('an unknown word is refused by name', () => {
   expect(() => toModel.taskStatus({ state: 'dancing', at: 0, reason: '', ready: false })).toThrow(

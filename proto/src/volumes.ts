@@ -8,5 +8,7 @@ export function heldVolumesToWire({ held, leftOut }: HeldVolumes): wire.HeldVolu
 /** The bound holds here, too, whatever an agent says. */
 export function heldVolumesToModel({ held, leftOut }: wire.HeldVolumes): HeldVolumes {
   const bounded = heldVolumes(held);
-  return bounded.leftOut === 0 ? { held: bounded.held, leftOut } : { held: bounded.held, leftOut: leftOut + held.length - maxHeldVolumes };
-} // prettier-ignore
+  return bounded.leftOut === 0
+    ? { held: bounded.held, leftOut }
+    : { held: bounded.held, leftOut: leftOut + held.length - maxHeldVolumes };
+}

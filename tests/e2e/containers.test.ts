@@ -84,9 +84,19 @@ test('a service that uses many keys finds them all inside, and its volume in its
   await cluster.ok('apply', '-f', await apply(...many(script)));
   const output = await written('many', 'written');
   for (const line of [
-    'id=1000:1000,44', 'name=one.example.org', 'CapEff:0000000000000000', 'NoNewPrivs:1', 'files=300 msgmax=4096 oom=500',
-    'size=8192k', 'size=1024k,mode=700,uid=1000', '10.1.2.3 db.local', 'nameserver 9.9.9.9', 'root=ro', 'runs=1',
-  ]) expect(output).toContain(line); // prettier-ignore
+    'id=1000:1000,44',
+    'name=one.example.org',
+    'CapEff:0000000000000000',
+    'NoNewPrivs:1',
+    'files=300 msgmax=4096 oom=500',
+    'size=8192k',
+    'size=1024k,mode=700,uid=1000',
+    '10.1.2.3 db.local',
+    'nameserver 9.9.9.9',
+    'root=ro',
+    'runs=1',
+  ])
+    expect(output).toContain(line);
 
   const [before] = await cluster.running('many');
   await cluster.ok('apply', '-f', await apply(...many(script.replace('written', 'written again'))));
@@ -98,42 +108,69 @@ test('a service that uses many keys finds them all inside, and its volume in its
 test('another limit reaches the task that runs, which is not replaced', async () => {
   const [before] = await cluster.untilRunning('many', 1);
   const more = ['    x-gantry: { bandwidth: { egress: 90mbit } }'];
-  const lines = many(script.replace('written', 'written again'), more).map((line) => line.replace('32m', '48m'));
+  const lines = many(script.replace('written', 'written again'), more).map((line) =>
+    line.replace('32m', '48m'),
+  );
   await cluster.ok('apply', '-f', await apply(...lines));
   const { cgroupParent, netns } = cluster.local.host('n1');
   const file = `/sys/fs/cgroup/memory/${cgroupParent}/${before?.id ?? ''}/memory.limit_in_bytes`;
   await waitFor(
     'the new limit',
-    () => Promise.resolve(execFileSync('cat', [file], { encoding: 'utf8' }).trim() === String(48 << 20) || undefined),
+    () =>
+      Promise.resolve(
+        execFileSync('cat', [file], { encoding: 'utf8' }).trim() === String(48 << 20) || undefined,
+      ),
     10_000,
     100,
   );
   const queues = (): string => execFileSync('tc', ['-n', netns, 'qdisc', 'show'], { encoding: 'utf8' });
-  await waitFor('the limit of its link', () => Promise.resolve(/tbf .* dev gi\w+ root .* rate 90Mbit/.test(queues()) || undefined), 10_000, 100);
+  await waitFor(
+    'the limit of its link',
+    () => Promise.resolve(/tbf .* dev gi\w+ root .* rate 90Mbit/.test(queues()) || undefined),
+    10_000,
+    100,
+  );
   expect((await cluster.running('many'))[0]?.id).toBe(before?.id);
-}); // prettier-ignore
+});
 
 test('what reaches the host is refused with the flag that would allow it', async () => {
-  const service = (name: string, line: string): readonly string[] => [`  ${name}:`, '    image: hello:1', '    restart: "no"', `    ${line}`];
+  const service = (name: string, line: string): readonly string[] => [
+    `  ${name}:`,
+    '    image: hello:1',
+    '    restart: "no"',
+    `    ${line}`,
+  ];
   const file = await apply(
-    'name: closed', 'services:',
-    ...service('bind', 'volumes: ["/etc:/host:ro"]'), ...service('device', 'devices: [/dev/fuse]'), ...service('all', 'privileged: true'),
+    'name: closed',
+    'services:',
+    ...service('bind', 'volumes: ["/etc:/host:ro"]'),
+    ...service('device', 'devices: [/dev/fuse]'),
+    ...service('all', 'privileged: true'),
   );
   await cluster.gantry('apply', '--detach', '-f', file);
-  for (const [name, flag] of [['bind', '--allow-bind /etc'], ['device', '--allow-device /dev/fuse'], ['all', '--allow-privileged']] as const) {
+  for (const [name, flag] of [
+    ['bind', '--allow-bind /etc'],
+    ['device', '--allow-device /dev/fuse'],
+    ['all', '--allow-privileged'],
+  ] as const) {
     await waitFor(
       `the refusal of ${name}`,
       async () => {
         const { stdout } = await cluster.gantry('ps', '--all', '-o', 'json');
         const tasks = JSON.parse(stdout) as { service: string; status?: { state: string; reason: string } }[];
-        return tasks.some((task) => task.service === name && task.status?.state === 'rejected' && task.status.reason.includes(flag)) || undefined;
+        return (
+          tasks.some(
+            (task) =>
+              task.service === name && task.status?.state === 'rejected' && task.status.reason.includes(flag),
+          ) || undefined
+        );
       },
       15_000,
       100,
     );
   }
   await cluster.ok('rm', 'closed');
-}); // prettier-ignore
+});
 
 interface Copy {
   readonly node: string;
@@ -142,25 +179,48 @@ interface Copy {
 
 /** The copies of the volume, as `volume ls` shows them. */
 async function copies(name: string): Promise<readonly Copy[]> {
-  const volumes = JSON.parse(await cluster.ok('volume', 'ls', '-o', 'json')) as { name: string; copies: Copy[] }[];
+  const volumes = JSON.parse(await cluster.ok('volume', 'ls', '-o', 'json')) as {
+    name: string;
+    copies: Copy[];
+  }[];
   return volumes.find((volume) => volume.name === name)?.copies ?? [];
-} // prettier-ignore
+}
 
 test('a volume is listed with its users, is not removed while it is used, and outlives its stack', async () => {
   expect(await copies('keys_data')).toMatchObject([{ node: 'n1', usedBy: ['keys/many.1'] }]);
   const refused = await cluster.gantry('volume', 'rm', 'keys_data');
-  expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('keys_data on n1: volume keys_data is used by task') as string });
+  expect(refused).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining('keys_data on n1: volume keys_data is used by task') as string,
+  });
   await cluster.ok('rm', 'keys');
-  await waitFor('an empty census', async () => ((await cluster.leaks()).length === 0 ? true : undefined), 15_000, 200);
+  await waitFor(
+    'an empty census',
+    async () => ((await cluster.leaks()).length === 0 ? true : undefined),
+    15_000,
+    200,
+  );
   expect(await copies('keys_data')).toMatchObject([{ node: 'n1', usedBy: [] }]);
-}); // prettier-ignore
+});
 
 test('volumes are made on a host, and those that nothing needs are pruned after a question', async () => {
   await cluster.ok('volume', 'create', 'mine', '--node', 'n1', '--label', 'team=core');
-  await waitFor('the new volume', async () => ((await copies('mine')).length === 1 ? true : undefined), 5_000, 50);
+  await waitFor(
+    'the new volume',
+    async () => ((await copies('mine')).length === 1 ? true : undefined),
+    5_000,
+    50,
+  );
   expect(await cluster.ok('volume', 'inspect', 'mine')).toContain('team: core');
   expect((await cluster.gantry('volume', 'prune')).stderr).toContain('fix: write --yes');
-  expect((await cluster.gantry('volume', 'prune', '--dry-run')).stderr).toContain('2 volumes would be removed');
+  expect((await cluster.gantry('volume', 'prune', '--dry-run')).stderr).toContain(
+    '2 volumes would be removed',
+  );
   expect((await cluster.gantry('volume', 'prune', '--yes')).stderr).toContain('2 volumes removed');
-  await waitFor('no volumes', async () => ((await cluster.gantry('volume', 'ls', '-q')).stdout === '' ? true : undefined), 5_000, 50);
-}); // prettier-ignore
+  await waitFor(
+    'no volumes',
+    async () => ((await cluster.gantry('volume', 'ls', '-q')).stdout === '' ? true : undefined),
+    5_000,
+    50,
+  );
+});

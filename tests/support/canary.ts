@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import {
-  chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync,
-} from 'node:fs'; // prettier-ignore
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** A tree that nobody may touch, with one of each kind of thing that a hostile archive may go for. */
@@ -21,10 +29,17 @@ export function census(root: string, at = ''): readonly string[] {
   const path = join(root, at);
   const info = lstatSync(path, { bigint: true });
   const line = [
-    at, info.mode.toString(8), info.uid, info.gid, info.nlink, info.ino, info.mtimeNs, info.ctimeNs,
+    at,
+    info.mode.toString(8),
+    info.uid,
+    info.gid,
+    info.nlink,
+    info.ino,
+    info.mtimeNs,
+    info.ctimeNs,
     info.isSymbolicLink() ? readlinkSync(path) : '',
     info.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '',
-  ].join(' '); // prettier-ignore
+  ].join(' ');
   if (!info.isDirectory()) return [line];
   return [
     line,

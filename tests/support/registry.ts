@@ -26,10 +26,29 @@ export async function startRegistry(how: { auth?: boolean; tls?: boolean } = {})
   const port = await freePort();
   const ca = join(dir, 'ca.pem');
   if (how.tls)
-    execFileSync('openssl', [
-      'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=registry',
-      '-addext', 'subjectAltName=DNS:registry.test', '-keyout', join(dir, 'key.pem'), '-out', ca,
-    ], { stdio: 'ignore' }); // prettier-ignore
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-days',
+        '1',
+        '-subj',
+        '/CN=registry',
+        '-addext',
+        'subjectAltName=DNS:registry.test',
+        '-keyout',
+        join(dir, 'key.pem'),
+        '-out',
+        ca,
+      ],
+      { stdio: 'ignore' },
+    );
   writeFileSync(join(dir, 'htpasswd'), `${htpasswd}\n`);
   const config = {
     version: 0.1,
@@ -82,28 +101,40 @@ export function build({ layers, compress = 'gzip', config = { Cmd: ['/bin/run'] 
   });
   const document = Buffer.from(
     JSON.stringify({
-      architecture: 'amd64', os: 'linux', config, rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
+      architecture: 'amd64',
+      os: 'linux',
+      config,
+      rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
     }),
-  ); // prettier-ignore
+  );
   const suffix = { gzip: '+gzip', zstd: '+zstd', none: '' }[compress];
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType,
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(document), size: document.length },
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: digestOf(document),
+        size: document.length,
+      },
       layers: packed.map((layer) => ({
-        mediaType: `application/vnd.oci.image.layer.v1.tar${suffix}`, digest: digestOf(layer), size: layer.length,
+        mediaType: `application/vnd.oci.image.layer.v1.tar${suffix}`,
+        digest: digestOf(layer),
+        size: layer.length,
       })),
     }),
-  ); // prettier-ignore
+  );
   return { digest: digestOf(manifest), manifest, blobs: [document, ...packed] };
 }
 
 /** A list of images by architecture. */
 export function buildList(images: Readonly<Record<string, BuiltImage>>): BuiltImage {
   const manifests = Object.entries(images).map(([architecture, { digest, manifest }]) => ({
-    mediaType, digest, size: manifest.length, platform: { os: 'linux', architecture },
-  })); // prettier-ignore
+    mediaType,
+    digest,
+    size: manifest.length,
+    platform: { os: 'linux', architecture },
+  }));
   const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
   return { digest: digestOf(manifest), manifest, blobs: [] };
 }
@@ -185,7 +216,10 @@ function freePort(): Promise<number> {
 /** Bounded: the registry listens within a fraction of a second. */
 async function untilListening(port: number): Promise<void> {
   for (let i = 0; i < 200; i++) {
-    const there = await fetch(`http://127.0.0.1:${port}/`).then(() => true, (error: unknown) => !(error instanceof Error && String(error.cause).includes('ECONNREFUSED'))); // prettier-ignore
+    const there = await fetch(`http://127.0.0.1:${port}/`).then(
+      () => true,
+      (error: unknown) => !(error instanceof Error && String(error.cause).includes('ECONNREFUSED')),
+    );
     if (there) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

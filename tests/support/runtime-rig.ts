@@ -43,14 +43,15 @@ export class RuntimeRig {
   static async make(what: string): Promise<RuntimeRig> {
     const name = `gtest-${what}-${process.pid}`;
     const dir = await mkdtemp(join(tmpdir(), `${name}-`));
-    for (const part of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp']) await mkdir(join(dir, 'rootfs', part), { recursive: true });
+    for (const part of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp'])
+      await mkdir(join(dir, 'rootfs', part), { recursive: true });
     await copyFile('/usr/bin/busybox', join(dir, 'rootfs/bin/busybox'));
     for (const applet of applets) await symlink('busybox', join(dir, 'rootfs/bin', applet));
     for (const file of ['resolv.conf', 'hosts', 'hostname']) await writeFile(join(dir, file), `${file}\n`);
     await mkdir(join(dir, 'logs'));
     await execOk(exec, ['ip', 'netns', 'add', name]);
     return new RuntimeRig(name, dir);
-  } // prettier-ignore
+  }
 
   /** A runtime as an agent makes it; `more` for what this host is to be taken for. */
   async open(more: Partial<OciHost> = {}): Promise<void> {
@@ -99,9 +100,13 @@ export class RuntimeRig {
       rootfs: join(dir, 'rootfs'),
       netns: `/run/netns/${name}`,
       user: { uid, gid: uid, additionalGids: [] },
-      files: { resolvConf: join(dir, 'resolv.conf'), hosts: join(dir, 'hosts'), hostname: join(dir, 'hostname') },
+      files: {
+        resolvConf: join(dir, 'resolv.conf'),
+        hosts: join(dir, 'hosts'),
+        hostname: join(dir, 'hostname'),
+      },
     });
-  } // prettier-ignore
+  }
 
   /** Runs it and waits for its end. */
   async runToEnd(plan: ContainerPlan): Promise<{ readonly exit: ContainerExit; readonly output: string }> {

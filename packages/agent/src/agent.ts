@@ -209,7 +209,13 @@ async function sourceAddress(controller: string): Promise<string> {
 async function findRunc(): Promise<string> {
   for (const dir of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']) {
     const path = join(dir, 'runc');
-    if (await access(path).then(() => true, () => false)) return path; // prettier-ignore
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   throw new GantryError('invalid', 'runc is not installed', { hint: 'apt-get install runc' });
 }

@@ -18,9 +18,14 @@ test.each<[Isolation, RegExp]>([
 });
 
 test('settings of namespaces that are always the container’s own are fine', () => {
-  const sysctls = { 'net.core.somaxconn': '9', 'kernel.shmmax': '1', 'kernel.sem': '1 2 3 4', 'fs.mqueue.msg_max': '9' };
+  const sysctls = {
+    'net.core.somaxconn': '9',
+    'kernel.shmmax': '1',
+    'kernel.sem': '1 2 3 4',
+    'fs.mqueue.msg_max': '9',
+  };
   expect(isolationProblems({ isolation: { sysctls }, capAdd: [] })).toEqual([]);
-}); // prettier-ignore
+});
 
 test('restricted takes one capability only', () => {
   const isolation = { profile: 'restricted' } as const;

@@ -74,10 +74,13 @@ export function isolationProblems({ isolation, capAdd }: Isolated): readonly Pro
   const wrong = (path: string, message: string): void => void problems.push({ path, message });
   for (const [name, value] of Object.entries(isolation.sysctls ?? {})) {
     if (!namespacedSysctls.test(name) || name.includes('..'))
-      wrong(`isolation.sysctls.${name}`, `sysctl ${name} belongs to the whole host; a container may set net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*`);
+      wrong(
+        `isolation.sysctls.${name}`,
+        `sysctl ${name} belongs to the whole host; a container may set net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*`,
+      );
     else if (value === '' || /[\0\n]/.test(value))
       wrong(`isolation.sysctls.${name}`, `sysctl ${name} needs a value of one line`);
-  } // prettier-ignore
+  }
   isolation.devices?.forEach((device, index) => {
     const at = `isolation.devices.${index}`;
     if (!isDevice(device.source) || !isDevice(device.target))

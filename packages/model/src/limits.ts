@@ -83,8 +83,10 @@ export function withLiveLimits(
   { limits, tuning: live }: LiveLimits,
 ): ContainerSpec {
   const kept = Object.fromEntries(
-    Object.entries(container.tuning ?? {}).filter(([key]) => !(liveTuning as readonly string[]).includes(key)),
-  ); // prettier-ignore
+    Object.entries(container.tuning ?? {}).filter(
+      ([key]) => !(liveTuning as readonly string[]).includes(key),
+    ),
+  );
   const tuning: Tuning = { ...kept, ...live };
   const { tuning: _tuning, ...rest } = container;
   return { ...rest, limits, ...(Object.keys(tuning).length > 0 && { tuning }) };
@@ -115,28 +117,44 @@ function named({ limits, tuning = {} }: ContainerSpec): readonly string[] {
 }
 
 /** What is wrong with the limits of a container; paths as in a container's spec. */
-export function tuningProblems({ tuning, limits }: Pick<ContainerSpec, 'tuning' | 'limits'>): readonly Problem[] {
+export function tuningProblems({
+  tuning,
+  limits,
+}: Pick<ContainerSpec, 'tuning' | 'limits'>): readonly Problem[] {
   if (!tuning) return [];
   const problems: Problem[] = [];
-  const wrong = (path: string, message: string): void => void problems.push({ path: `tuning.${path}`, message });
+  const wrong = (path: string, message: string): void =>
+    void problems.push({ path: `tuning.${path}`, message });
   const { cpuShares, cpuset, memorySwapBytes, swappiness, shmBytes } = tuning;
   if (cpuShares !== undefined && !isWhole(cpuShares, 2, 262_144))
     wrong('cpuShares', 'cpu_shares must be a whole number from 2 to 262144');
   if (cpuset !== undefined && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(cpuset))
     wrong('cpuset', `"${cpuset}" does not name processors; write e.g. 0-1 or 0,2`);
   if (memorySwapBytes !== undefined && memorySwapBytes !== -1) {
-    if (limits.memoryBytes === undefined) wrong('memorySwapBytes', 'memswap_limit needs a memory limit beside it');
+    if (limits.memoryBytes === undefined)
+      wrong('memorySwapBytes', 'memswap_limit needs a memory limit beside it');
     else if (!isWhole(memorySwapBytes, limits.memoryBytes, Number.MAX_SAFE_INTEGER))
-      wrong('memorySwapBytes', 'memswap_limit is memory and swap together and cannot be below the memory limit');
+      wrong(
+        'memorySwapBytes',
+        'memswap_limit is memory and swap together and cannot be below the memory limit',
+      );
   }
   if (swappiness !== undefined && !isWhole(swappiness, 0, 100))
     wrong('swappiness', 'mem_swappiness must be a whole number from 0 to 100');
   if (tuning.oomKillDisable && limits.memoryBytes === undefined)
-    wrong('oomKillDisable', 'oom_kill_disable without a memory limit would let one container stop the whole host');
+    wrong(
+      'oomKillDisable',
+      'oom_kill_disable without a memory limit would let one container stop the whole host',
+    );
   if (shmBytes !== undefined && !isWhole(shmBytes, 4_096, Number.MAX_SAFE_INTEGER))
     wrong('shmBytes', 'shm_size must be at least 4 KiB');
-  return [...problems, ...ulimitProblems(tuning), ...blkioProblems(tuning.blkio), ...bandwidthProblems(tuning)];
-} // prettier-ignore
+  return [
+    ...problems,
+    ...ulimitProblems(tuning),
+    ...blkioProblems(tuning.blkio),
+    ...bandwidthProblems(tuning),
+  ];
+}
 
 function ulimitProblems({ ulimits = {} }: Tuning): readonly Problem[] {
   return Object.entries(ulimits).flatMap(([name, { soft, hard }]): Problem[] => {
@@ -156,7 +174,9 @@ function blkioProblems(blkio: BlockIo = {}): readonly Problem[] {
     (value) => value !== undefined && !isWhole(value, 10, 1_000),
   );
   const devices = [...weightDevices, ...Object.values(rates).flat()];
-  const badRate = Object.values(rates).flat().some(({ rate }) => !isWhole(rate, 1, Number.MAX_SAFE_INTEGER));
+  const badRate = Object.values(rates)
+    .flat()
+    .some(({ rate }) => !isWhole(rate, 1, Number.MAX_SAFE_INTEGER));
   const path = 'tuning.blkio';
   return [
     ...(badWeight ? [{ path, message: 'a block I/O weight must be a whole number from 10 to 1000' }] : []),
@@ -165,10 +185,12 @@ function blkioProblems(blkio: BlockIo = {}): readonly Problem[] {
       .filter((device) => !/^\/dev\/[^\0]+$/.test(device.path) || device.path.includes('..'))
       .map((device) => ({ path, message: `"${device.path}" is not a device, e.g. /dev/sda` })),
   ];
-} // prettier-ignore
+}
 
 function bandwidthProblems({ bandwidth = {} }: Tuning): readonly Problem[] {
   // Below this a single packet would wait for seconds.
   const bad = Object.values(bandwidth).some((bits: number) => !isWhole(bits, 8_000, 10 ** 12));
-  return bad ? [{ path: 'tuning.bandwidth', message: 'bandwidth must be from 8kbit to 1000gbit a second' }] : [];
-} // prettier-ignore
+  return bad
+    ? [{ path: 'tuning.bandwidth', message: 'bandwidth must be from 8kbit to 1000gbit a second' }]
+    : [];
+}

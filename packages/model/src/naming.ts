@@ -21,7 +21,8 @@ export function namingProblems({ naming }: { readonly naming?: Naming }): readon
   if (!naming) return [];
   const { domainname, extraHosts = [], dns = [], dnsSearch = [], dnsOptions = [] } = naming;
   const problems: Problem[] = [];
-  const wrong = (path: string, message: string): void => void problems.push({ path: `naming.${path}`, message });
+  const wrong = (path: string, message: string): void =>
+    void problems.push({ path: `naming.${path}`, message });
   if (domainname !== undefined && (!dnsName.test(domainname) || domainname.length > 63))
     wrong('domainname', `"${domainname}" is not a domain name of at most 63 characters`);
   extraHosts.forEach(({ name, address }, index) => {
@@ -36,10 +37,11 @@ export function namingProblems({ naming }: { readonly naming?: Naming }): readon
     if (domain !== '.' && !dnsName.test(domain)) wrong(`dnsSearch.${index}`, `"${domain}" is not a domain`);
   });
   dnsOptions.forEach((option, index) => {
-    if (!/^[a-z0-9-]+(:\d+)?$/.test(option)) wrong(`dnsOptions.${index}`, `"${option}" is not an option of resolv.conf`);
+    if (!/^[a-z0-9-]+(:\d+)?$/.test(option))
+      wrong(`dnsOptions.${index}`, `"${option}" is not an option of resolv.conf`);
   });
   return problems;
-} // prettier-ignore
+}
 
 function isIpv6(text: string): boolean {
   return /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text) && text.length <= 45;

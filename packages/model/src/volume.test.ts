@@ -12,7 +12,10 @@ test('what is kept of a node’s volumes is bounded and sorted, and says how man
       for (const { name } of volumes) expect(holdsVolume({ held, leftOut }, name)).toBe(true);
     }),
   );
-  const many = Array.from({ length: maxHeldVolumes + 7 }, (_, index) => ({ name: `v${index}`, createdAt: 0 }));
+  const many = Array.from({ length: maxHeldVolumes + 7 }, (_, index) => ({
+    name: `v${index}`,
+    createdAt: 0,
+  }));
   expect(heldVolumes(many)).toMatchObject({ leftOut: 7 });
   expect(heldVolumes(many).held).toHaveLength(maxHeldVolumes);
-}); // prettier-ignore
+});

@@ -72,9 +72,11 @@ export const maxHeldVolumes = 1_000;
 
 /** Volumes of a node as its object keeps them. */
 export function heldVolumes(all: readonly HeldVolume[]): HeldVolumes {
-  const sorted = all.map(({ name, createdAt }) => ({ name, createdAt })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = all
+    .map(({ name, createdAt }) => ({ name, createdAt }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   return { held: sorted.slice(0, maxHeldVolumes), leftOut: Math.max(0, sorted.length - maxHeldVolumes) };
-} // prettier-ignore
+}
 
 /** Whether a node with these volumes has one of that name; that of a stack's `data` is `STACK_data`. */
 export function holdsVolume(volumes: HeldVolumes | undefined, name: string): boolean {
@@ -90,7 +92,10 @@ export function volumesOf({ volumes = [] }: Pick<ContainerSpec, 'volumes'>): rea
 }
 
 /** What is wrong with the mounts of a container; paths as in a container's spec. */
-export function volumeProblems({ volumes = [], tmpfs }: Pick<ContainerSpec, 'volumes' | 'tmpfs'>): readonly Problem[] {
+export function volumeProblems({
+  volumes = [],
+  tmpfs,
+}: Pick<ContainerSpec, 'volumes' | 'tmpfs'>): readonly Problem[] {
   const targets = new Set(tmpfs.map(normal));
   return volumes.flatMap((mount, index) => {
     const path = `volumes.${index}`;
@@ -100,11 +105,16 @@ export function volumeProblems({ volumes = [], tmpfs }: Pick<ContainerSpec, 'vol
       ...(twice ? [{ path, message: `${mount.target} is mounted twice` }] : []),
       ...(isMountTarget(mount.target)
         ? []
-        : [{ path, message: `"${mount.target}" must be an absolute path, not / or /dev, and not below /proc or /sys` }]),
+        : [
+            {
+              path,
+              message: `"${mount.target}" must be an absolute path, not / or /dev, and not below /proc or /sys`,
+            },
+          ]),
       ...mountProblems(mount).map((message) => ({ path, message })),
     ];
   });
-} // prettier-ignore
+}
 
 function mountProblems(mount: VolumeMount): readonly string[] {
   switch (mount.kind) {
@@ -117,7 +127,9 @@ function mountProblems(mount: VolumeMount): readonly string[] {
       ];
     case 'bind':
       return [
-        ...(mount.source.startsWith('/') && !mount.source.includes('\0') && !mount.source.split('/').includes('..')
+        ...(mount.source.startsWith('/') &&
+        !mount.source.includes('\0') &&
+        !mount.source.split('/').includes('..')
           ? []
           : [`"${mount.source}" must be an absolute path on the host, without ..`]),
         ...subpathProblems(mount.subpath),
@@ -132,15 +144,19 @@ function mountProblems(mount: VolumeMount): readonly string[] {
           : []),
       ];
   }
-} // prettier-ignore
+}
 
 function subpathProblems(subpath: string | undefined): readonly string[] {
   if (subpath === undefined) return [];
   const parts = subpath.split('/');
-  const sound = subpath !== '' && !subpath.startsWith('/') && !parts.includes('..') && !subpath.includes('\0');
+  const sound =
+    subpath !== '' && !subpath.startsWith('/') && !parts.includes('..') && !subpath.includes('\0');
   return sound ? [] : [`subpath "${subpath}" must be a relative path without ..`];
-} // prettier-ignore
+}
 
 function normal(path: string): string {
-  return path.split('/').filter((part) => part !== '' && part !== '.').join('/');
-} // prettier-ignore
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
+}

@@ -98,28 +98,34 @@ class Story {
   async play(): Promise<void> {
     await this.#join();
     const { kills } = this.#simulation;
-    const timed = kills.filter(({ atMs }) => atMs !== undefined).sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0));
+    const timed = kills
+      .filter(({ atMs }) => atMs !== undefined)
+      .sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0));
     this.#appliedAt = this.#cluster.world.age();
     await this.#phase('apply', () => this.#apply(), timed);
     for (const { host } of kills.filter(({ atMs }) => atMs === undefined))
       await this.#phase(`${host} loses power`, () => this.#kill(host), []);
-  } // prettier-ignore
+  }
 
   async #join(): Promise<void> {
     const cluster = this.#cluster;
     cluster.start();
     const ready = (): boolean =>
-      [...cluster.truth.view.all('node')].filter((node) => node.state === 'ready' && node.subnet !== undefined)
-        .length === this.#simulation.hosts;
+      [...cluster.truth.view.all('node')].filter(
+        (node) => node.state === 'ready' && node.subnet !== undefined,
+      ).length === this.#simulation.hosts;
     if (!(await cluster.until(ready, joinMs))) throw new Broken('not all hosts joined');
     cluster.hosts.forEach((host, index) => cluster.setLabels(host, this.#simulation.labels(index)));
     await cluster.pass(1_000);
-  } // prettier-ignore
+  }
 
   /** One thing happens, then others at their times; ends when all is at rest, or never will be. */
   async #phase(what: string, begin: () => void, timed: readonly Kill[]): Promise<void> {
     const atMs = this.#age();
-    const recorder = new Recorder(this.#cluster.truth.view, ({ spec }) => spec.stack === this.#simulation.stack);
+    const recorder = new Recorder(
+      this.#cluster.truth.view,
+      ({ spec }) => spec.stack === this.#simulation.stack,
+    );
     this.#recorder = recorder;
     begin();
     for (const { host, atMs: at = 0 } of timed) {
@@ -139,7 +145,7 @@ class Story {
       steps: recorder.steps,
       services: this.#services(recorder),
     });
-  } // prettier-ignore
+  }
 
   #apply(): void {
     const { stack, services } = this.#simulation;
@@ -187,8 +193,14 @@ class Story {
 
 /** The same service with a container that does as it is told, and asks for nothing that only a real host has. */
 function obedient(spec: ServiceSpec): ServiceSpec {
-  const { entrypoint: _entrypoint, isolation: _isolation, tuning: _tuning, volumes, ...container } = spec.container;
+  const {
+    entrypoint: _entrypoint,
+    isolation: _isolation,
+    tuning: _tuning,
+    volumes,
+    ...container
+  } = spec.container;
   const named = volumes?.filter(({ kind }) => kind === 'volume');
   const command = spec.job ? behaviours.completes : behaviours.serves;
   return { ...spec, container: { ...container, command: [...command], ...(named && { volumes: named }) } };
-} // prettier-ignore
+}

@@ -10,7 +10,18 @@ export function buildWebImage(file: string): void {
   const work = mkdtempSync(join(tmpdir(), 'gantry-web-'));
   try {
     const layer = join(work, 'layer.tar');
-    execFileSync('tar', ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', rootfs(join(work, 'rootfs')), '-cf', layer, '.']); // prettier-ignore
+    execFileSync('tar', [
+      '--sort=name',
+      '--mtime=@0',
+      '--owner=0',
+      '--group=0',
+      '--numeric-owner',
+      '-C',
+      rootfs(join(work, 'rootfs')),
+      '-cf',
+      layer,
+      '.',
+    ]);
     const config = JSON.stringify({
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       os: 'linux',

@@ -41,11 +41,18 @@ describe('names of a service', () => {
   const host = hostWith([web]);
 
   test.each([
-    'web', 'web.shop', 'web.shop.gantry.internal', 'WEB.Shop.gantry.internal.', 'www', 'my_web',
-    'www.shop.gantry.internal', 'web.shop.shop.gantry.internal', 'web.gantry.internal',
+    'web',
+    'web.shop',
+    'web.shop.gantry.internal',
+    'WEB.Shop.gantry.internal.',
+    'www',
+    'my_web',
+    'www.shop.gantry.internal',
+    'web.shop.shop.gantry.internal',
+    'web.gantry.internal',
   ])('%s is its virtual address', (name) => {
     expect(data(ask(host, name))).toEqual(['10.211.0.1']);
-  }); // prettier-ignore
+  });
 
   test.each(['tasks.web', 'tasks.web.shop', 'tasks.web.shop.gantry.internal', 'tasks.www'])(
     '%s is every ready task',
@@ -159,12 +166,24 @@ describe('names of others', () => {
 
 const questions = fc
   .record({
-    name: fc.constantFrom('web', 'db', 'cache', 'database', 'tasks.web', 'tasks.db', '1.web', '2.db', 'web.blog', 'db.shop', 'tasks.web.blog'),
+    name: fc.constantFrom(
+      'web',
+      'db',
+      'cache',
+      'database',
+      'tasks.web',
+      'tasks.db',
+      '1.web',
+      '2.db',
+      'web.blog',
+      'db.shop',
+      'tasks.web.blog',
+    ),
     suffix: fc.constantFrom('', '.shop.gantry.internal', '.gantry.internal'),
     type: fc.constantFrom('A', 'SRV', 'ANY', 'AAAA'),
     turn: fc.nat(),
   })
-  .map(({ name, suffix, ...more }) => ({ name: `${name}${suffix}`, ...more })); // prettier-ignore
+  .map(({ name, suffix, ...more }) => ({ name: `${name}${suffix}`, ...more }));
 
 function addressesIn(found: Answer): readonly string[] {
   const records = found.kind === 'known' ? [...found.records, ...found.extra] : [];

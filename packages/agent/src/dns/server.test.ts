@@ -28,10 +28,15 @@ beforeEach(async () => {
     const name = questions?.[0]?.name ?? '';
     if (name === 'silent.example.com') return;
     const answers = [{ type: 'A' as const, name, ttl: 60, data: '192.0.2.7' }];
-    const forged = { type: 'response' as const, id: ((id ?? 0) + 1) & 0xffff, questions: questions ?? [], answers: [] };
+    const forged = {
+      type: 'response' as const,
+      id: ((id ?? 0) + 1) & 0xffff,
+      questions: questions ?? [],
+      answers: [],
+    };
     upstream.send(dnsPacket.encode(forged), port, address);
     upstream.send(dnsPacket.encode({ ...forged, id: id ?? 0, answers }), port, address);
-  }); // prettier-ignore
+  });
   await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
   await writeFile(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
   directory = new Directory();

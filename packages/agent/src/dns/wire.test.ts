@@ -21,20 +21,34 @@ function queryOf(name: string, udpPayloadSize?: number): Query {
 }
 
 function many(name: string, count: number) {
-  const records = Array.from({ length: count }, (_, index) => ({ type: 'A' as const, name, data: `10.210.${index >> 8}.${index & 255}` })); // prettier-ignore
+  const records = Array.from({ length: count }, (_, index) => ({
+    type: 'A' as const,
+    name,
+    data: `10.210.${index >> 8}.${index & 255}`,
+  }));
   return { kind: 'known' as const, records, extra: [] };
 }
 
 test('an answer carries the id, the question as it was written, and lives for a second', () => {
   const query = queryOf('WeB.shop');
   const packet = dnsPacket.decode(writeAnswer(query, many('WeB.shop', 1), 512));
-  expect(packet).toMatchObject({ id: 77, type: 'response', flag_aa: true, flag_rd: true, flag_ra: true, rcode: 'NOERROR' });
+  expect(packet).toMatchObject({
+    id: 77,
+    type: 'response',
+    flag_aa: true,
+    flag_rd: true,
+    flag_ra: true,
+    rcode: 'NOERROR',
+  });
   expect(packet.questions?.[0]?.name).toBe('WeB.shop');
   expect(packet.answers).toMatchObject([{ type: 'A', name: 'WeB.shop', ttl: 1, data: '10.210.0.0' }]);
-}); // prettier-ignore
+});
 
 test('what does not fit is cut and marked, so that the asker comes by TCP', () => {
-  for (const [size, query] of [[512, queryOf('web')], [1_232, queryOf('web', 4_096)]] as const) {
+  for (const [size, query] of [
+    [512, queryOf('web')],
+    [1_232, queryOf('web', 4_096)],
+  ] as const) {
     expect(query.udpBytes).toBe(size);
     const message = writeAnswer(query, many('web', 200), query.udpBytes);
     const packet = dnsPacket.decode(message);
@@ -43,7 +57,7 @@ test('what does not fit is cut and marked, so that the asker comes by TCP', () =
     expect(packet.answers?.length).toBeGreaterThan(15);
   }
   expect(dnsPacket.decode(writeAnswer(queryOf('web'), many('web', 200), 65_535)).answers).toHaveLength(200);
-}); // prettier-ignore
+});
 
 test.each([
   ['unknown', 'NXDOMAIN'],
@@ -64,8 +78,12 @@ test('responses are never answered, other operations and broken messages are by 
   const update = Buffer.from(message);
   update.writeUInt8(5 << 3, 2);
   expect(readQuery(update)).toBe('NOTIMP');
-  expect(dnsPacket.decode(writeRefusal(update, 'NOTIMP'))).toMatchObject({ id: 5, type: 'response', rcode: 'NOTIMP' });
-}); // prettier-ignore
+  expect(dnsPacket.decode(writeRefusal(update, 'NOTIMP'))).toMatchObject({
+    id: 5,
+    type: 'response',
+    rcode: 'NOTIMP',
+  });
+});
 
 test('no bytes break the reader', () => {
   fc.assert(
@@ -97,6 +115,7 @@ test('messages over TCP are found whatever the pieces they come in', () => {
 });
 
 test("the host's resolvers are read without ourselves, IPv6 and doubles", () => {
-  const text = '# none\nnameserver 192.0.2.1\n nameserver 169.254.1.1\nnameserver fe80::1\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch x\n';
+  const text =
+    '# none\nnameserver 192.0.2.1\n nameserver 169.254.1.1\nnameserver fe80::1\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch x\n';
   expect(serversIn(text, ['169.254.1.1'])).toEqual(['192.0.2.1', '192.0.2.2']);
-}); // prettier-ignore
+});

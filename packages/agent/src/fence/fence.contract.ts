@@ -61,7 +61,11 @@ export function fenceContract(name: string, open: () => FenceHost): void {
       const { host, id, fence } = await begin('signals', 400);
       await fence.release(id);
       await host.pass(900);
-      expect([host.runs(id), fence.move(id, fence.now()), await fence.fired(id)]).toEqual([true, false, false]);
+      expect([host.runs(id), fence.move(id, fence.now()), await fence.fired(id)]).toEqual([
+        true,
+        false,
+        false,
+      ]);
       await fence.release(id);
     });
 
@@ -73,4 +77,4 @@ export function fenceContract(name: string, open: () => FenceHost): void {
       expect(host.runs(id)).toBe(false);
     });
   });
-} // prettier-ignore
+}

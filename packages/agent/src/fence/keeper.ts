@@ -71,7 +71,10 @@ export class FenceKeeper {
   /** Throws `unreachable` if contact ended so long ago. */
   mustBeInContact(afterMs: number): void {
     if (this.#fence.now() < this.#contactAt + afterMs) return;
-    throw new GantryError('unreachable', 'it may run only once, and this host has no contact with the controller');
+    throw new GantryError(
+      'unreachable',
+      'it may run only once, and this host has no contact with the controller',
+    );
   }
 
   /** Somebody has ended the guard: another one, with the same moment. */
@@ -81,4 +84,4 @@ export class FenceKeeper {
       this.#log.error('a container cannot be guarded', { task: id, error: String(error) });
     });
   }
-} // prettier-ignore
+}

@@ -81,8 +81,11 @@ test('it ends at the low mark, with one image fewer it would not; or it says why
 
 test('the longest unused goes first', () => {
   const image = (digest: string, usedAt: number): Candidate => ({
-    digest, usedAt, needed: false, layers: [{ name: digest, bytes: 60 }],
-  }); // prettier-ignore
+    digest,
+    usedAt,
+    needed: false,
+    layers: [{ name: digest, bytes: 60 }],
+  });
   const list = [image('new', 3), image('old', 1), image('middle', 2)];
   expect(chooseImages({ usedBytes: 900, totalBytes: 1_000 }, list, now)).toEqual({
     remove: ['old', 'middle'],

@@ -82,7 +82,10 @@ export class ImageIndex {
 
 function isRecord(value: ImageRecord): boolean {
   return (
-    typeof value.digest === 'string' && typeof value.config === 'string' && typeof value.usedAt === 'number' &&
-    Array.isArray(value.layers) && value.layers.every(({ diffId, digest }) => typeof diffId === 'string' && typeof digest === 'string')
-  ); // prettier-ignore
+    typeof value.digest === 'string' &&
+    typeof value.config === 'string' &&
+    typeof value.usedAt === 'number' &&
+    Array.isArray(value.layers) &&
+    value.layers.every(({ diffId, digest }) => typeof diffId === 'string' && typeof digest === 'string')
+  );
 }

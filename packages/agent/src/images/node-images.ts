@@ -53,9 +53,14 @@ export async function createImages(deps: ImagesDeps): Promise<NodeImages> {
   await index.open();
   const unpacking = { jail: await openJail(deps.exec, join(dir, 'tools')), dir: layersDir };
   const pulling: PullDeps = {
-    blobs, unpacking, unpacks: new SharedWork<number>(), pullsDir, arch: deps.arch,
-    known: () => index.layers(), now: () => deps.clock.now(),
-  }; // prettier-ignore
+    blobs,
+    unpacking,
+    unpacks: new SharedWork<number>(),
+    pullsDir,
+    arch: deps.arch,
+    known: () => index.layers(),
+    now: () => deps.clock.now(),
+  };
   return new NodeImages(deps, dir, index, pulling, new Overlay({ exec: deps.exec, rootfsDir, layersDir }));
 }
 

@@ -64,10 +64,18 @@ afterEach(() => rmSync(stateDir, { recursive: true }));
 
 function openImages(more: Partial<ImagesDeps> = {}): Promise<NodeImages> {
   return createImages({
-    stateDir, exec, clock: systemClock, insecureRegistries: [], arch: 'amd64', log: silentLogger,
-    fetchBlob: () => { throw new Error('no image is loaded'); },
-    credential: () => Promise.resolve(undefined), ...more,
-  }); // prettier-ignore
+    stateDir,
+    exec,
+    clock: systemClock,
+    insecureRegistries: [],
+    arch: 'amd64',
+    log: silentLogger,
+    fetchBlob: () => {
+      throw new Error('no image is loaded');
+    },
+    credential: () => Promise.resolve(undefined),
+    ...more,
+  });
 }
 
 const at = (host: string, digest = hello.digest, name = 'hello'): ResolvedImage => ({

@@ -135,6 +135,13 @@ async function bytesOf(dir: string, missing: Manifest['layers']): Promise<number
     ...missing.map(({ digest }) => join(dir, 'blobs', 'sha256', digest.slice('sha256:'.length))),
     ...(await readdir(join(dir, 'layout')).catch(() => [])).filter((name) => name.startsWith('oci-put-blob')).map((name) => join(dir, 'layout', name)),
   ]; // prettier-ignore
-  const sizes = await Promise.all(files.map((file) => stat(file).then(({ size }) => size, () => 0))); // prettier-ignore
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -31,7 +31,14 @@ test('a session is told of volumes that came or went, and only then', async () =
   await turn();
   expect(told.at(-1)).toEqual(['new', 'newer', 'old']);
   const before = told.length;
-  const mount = { kind: 'volume', source: 'new', target: '/x', readOnly: false, noCopy: false, external: false } as const; // prettier-ignore
+  const mount = {
+    kind: 'volume',
+    source: 'new',
+    target: '/x',
+    readOnly: false,
+    noCopy: false,
+    external: false,
+  } as const;
   await volumes.prepare({ taskId: 't', mounts: [mount], rootfs: '/', owner: { uid: 0, gid: 0 } });
   await volumes.release('t');
   await turn();

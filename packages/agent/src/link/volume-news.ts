@@ -73,7 +73,10 @@ export class VolumeNews {
   async #say(): Promise<void> {
     const [send, volumes] = [this.#send, this.#known];
     if (!send || !volumes) return;
-    const arrived = await send(volumes).then(() => true, () => false); // prettier-ignore
+    const arrived = await send(volumes).then(
+      () => true,
+      () => false,
+    );
     if (send !== this.#send) return;
     // What did not arrive is said by the next session's registration.
     if (arrived) this.#said = volumes;

@@ -41,6 +41,9 @@ async function one(
       return { ...done, volume: { ...volume, labels: { ...volume.labels }, usedBy: [...volume.usedBy] } };
     }
     default:
-      throw new GantryError('invalid', `this agent does not know how to ${action} a volume; it is older than the controller`);
+      throw new GantryError(
+        'invalid',
+        `this agent does not know how to ${action} a volume; it is older than the controller`,
+      );
   }
-} // prettier-ignore
+}

@@ -10,9 +10,14 @@ export async function gapBetween(dir: string, read: Segment, next: Segment): Pro
 }
 
 /** A file without a number yet is the newest, and follows the one before. */
-export function gapWords(read: number | undefined, next: number | undefined, away: boolean): string | undefined {
+export function gapWords(
+  read: number | undefined,
+  next: number | undefined,
+  away: boolean,
+): string | undefined {
   const missing = read === undefined || next === undefined ? 0 : next - read - 1;
   const files = `${missing} file${missing === 1 ? '' : 's'}`;
-  if (missing > 0) return `output is missing here: ${files} of this log were gone before they could be kept or read`;
+  if (missing > 0)
+    return `output is missing here: ${files} of this log were gone before they could be kept or read`;
   return away ? 'output may be missing here: it was written while the agent was away' : undefined;
-} // prettier-ignore
+}

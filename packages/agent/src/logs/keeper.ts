@@ -60,7 +60,9 @@ export class Keeper {
   async #lookAtAll(): Promise<void> {
     for (const [id, kept] of [...this.#logs]) {
       // The disk is full or gone: what is there stays, and the next look tries again.
-      await kept.look().catch((error: unknown) => this.#log.debug('a log could not be kept', { id, error: String(error) }));
+      await kept
+        .look()
+        .catch((error: unknown) => this.#log.debug('a log could not be kept', { id, error: String(error) }));
     }
-  } // prettier-ignore
+  }
 }

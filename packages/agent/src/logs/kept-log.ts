@@ -65,13 +65,17 @@ export class KeptLog {
 
   #listen(): void {
     try {
-      const watcher = watch(join(this.#dir, 'now'), { persistent: false }, (kind, name) => kind === 'rename' && this.#hear(name ?? ''));
+      const watcher = watch(
+        join(this.#dir, 'now'),
+        { persistent: false },
+        (kind, name) => kind === 'rename' && this.#hear(name ?? ''),
+      );
       this.#watcher = watcher;
       watcher.on('error', () => this.#deaf());
     } catch {
       this.#watcher = undefined; // looks by time find its files, too late for a flood
     }
-  } // prettier-ignore
+  }
 
   /** Lines that are written before the file is moved are words of another kind. */
   #hear(name: string): void {

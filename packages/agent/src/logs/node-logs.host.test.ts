@@ -173,7 +173,10 @@ test('a reader that follows before there is a log waits for it', async () => {
 test('a log that was quiet for long loses nothing of a burst, but what is too old', async () => {
   const line = '0123456789'.repeat(9);
   const large = { maxBytes: 4 << 20, maxFiles: 4 };
-  const { id, ended } = await start(`echo quiet; sleep 1; yes ${line} | head -c 30000000; echo; echo end`, large);
+  const { id, ended } = await start(
+    `echo quiet; sleep 1; yes ${line} | head -c 30000000; echo; echo end`,
+    large,
+  );
   await ended;
   const lines = await read(id, { follow: false });
   expect(lines.at(-1)).toBe('end');
@@ -181,7 +184,7 @@ test('a log that was quiet for long loses nothing of a burst, but what is too ol
   // All files but the newest are full, each line with conmon's stamp.
   const bytes = lines.reduce((sum, text) => sum + text.length + 44, 0);
   expect(bytes).toBeGreaterThan((large.maxFiles - 1) * large.maxBytes * 0.9);
-}); // prettier-ignore
+});
 
 test('what an agent could not keep leaves words in its place, and nothing else is lost', async () => {
   const { id, ended } = await start('seq 1 100000; sleep 0.1; echo end');

@@ -27,11 +27,16 @@ export async function segmentsOf(dir: string): Promise<readonly Segment[]> {
     const segment = await segmentAt(join(dir, String(number)));
     return segment && { ...segment, number };
   });
-  const found = await Promise.all([...numbered, ...[takenName, currentName].map((name) => segmentAt(join(dir, name)))]);
+  const found = await Promise.all([
+    ...numbered,
+    ...[takenName, currentName].map((name) => segmentAt(join(dir, name))),
+  ]);
   // One that got another name while we looked is seen by both.
   const seen = new Set<number>();
-  return found.flatMap((segment) => segment ?? []).filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
-} // prettier-ignore
+  return found
+    .flatMap((segment) => segment ?? [])
+    .filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
+}
 
 async function segmentAt(path: string): Promise<Segment | undefined> {
   const info = await stat(path).catch(() => undefined);
@@ -40,8 +45,11 @@ async function segmentAt(path: string): Promise<Segment | undefined> {
 
 async function numbersIn(dir: string): Promise<readonly number[]> {
   const names = await readdir(dir).catch((): string[] => []);
-  return names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b);
-} // prettier-ignore
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
 
 /** Makes an empty log, unless it is there; and finishes what an agent did not live to finish. */
 export async function beginLog(dir: string): Promise<void> {

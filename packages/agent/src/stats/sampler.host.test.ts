@@ -17,11 +17,26 @@ test('usage is that of the load: a busy container within its limit, an idle one 
   const busy = rig.planOf({ command: ['/bin/sh', '-c', 'while :; do :; done'], limits: { cpuMillis: 200 } });
   const idle = rig.planOf({ command: ['/bin/sleep', '1000'] });
   // 8 MiB that stay: a file in a memory file system is the container's memory.
-  const large = rig.planOf({ command: ['/bin/sh', '-c', 'dd if=/dev/zero of=/mem/file bs=1M count=8; sleep 1000 & echo ready; sleep 1000; :'], tmpfs: ['/mem'] });
+  const large = rig.planOf({
+    command: [
+      '/bin/sh',
+      '-c',
+      'dd if=/dev/zero of=/mem/file bs=1M count=8; sleep 1000 & echo ready; sleep 1000; :',
+    ],
+    tmpfs: ['/mem'],
+  });
   const plans = [busy, idle, large];
   for (const plan of plans) await rig.runtime.run(plan);
-  for (let i = 0; i < 1_000 && !(await rig.output(large.id)).includes('ready'); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  const sampler = new Sampler({ nodeId: 'n', node: 'n', cores: 2, runtime: rig.runtime, running: () => plans.map(({ id }) => id), clock: systemClock });
+  for (let i = 0; i < 1_000 && !(await rig.output(large.id)).includes('ready'); i++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  const sampler = new Sampler({
+    nodeId: 'n',
+    node: 'n',
+    cores: 2,
+    runtime: rig.runtime,
+    running: () => plans.map(({ id }) => id),
+    clock: systemClock,
+  });
   const first = await sampler.sample();
   expect(first.tasks.map(({ cpuMillis }) => cpuMillis)).toEqual([0, 0, 0]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -37,4 +52,4 @@ test('usage is that of the load: a busy container within its limit, an idle one 
   expect(memoryBytes).toBeGreaterThan(8 << 20);
   // The init counts, too.
   expect([one?.pids, two?.pids, three?.pids]).toEqual([2, 2, 4]);
-}); // prettier-ignore
+});

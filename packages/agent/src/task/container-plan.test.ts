@@ -62,18 +62,23 @@ describe('an init', () => {
     expect(initOf({ init: false })).toBe(false);
   });
 
-  test.each(['/sbin/init', '/init', '/lib/systemd/systemd', 'tini', '/usr/bin/dumb-init', '/package/admin/s6/s6-svscan'])(
-    'is not put before one: %s',
-    (program) => {
-      expect(initOf({ entrypoint: [program] })).toBe(false);
-      expect(initOf({ entrypoint: [program], init: true })).toBe(true);
-    },
-  );
+  test.each([
+    '/sbin/init',
+    '/init',
+    '/lib/systemd/systemd',
+    'tini',
+    '/usr/bin/dumb-init',
+    '/package/admin/s6/s6-svscan',
+  ])('is not put before one: %s', (program) => {
+    expect(initOf({ entrypoint: [program] })).toBe(false);
+    expect(initOf({ entrypoint: [program], init: true })).toBe(true);
+  });
 
   test('is put before programs that only sound like one', () => {
-    for (const program of ['/bin/initdb', '/app/init.sh', '/usr/bin/systemd-run', 'sh']) expect(initOf({ entrypoint: [program] })).toBe(true);
+    for (const program of ['/bin/initdb', '/app/init.sh', '/usr/bin/systemd-run', 'sh'])
+      expect(initOf({ entrypoint: [program] })).toBe(true);
   });
-}); // prettier-ignore
+});
 
 describe('what a container runs', () => {
   test.each<[string, Partial<ContainerSpec>, readonly string[]]>([

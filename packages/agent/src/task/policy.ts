@@ -50,13 +50,15 @@ function forbiddenDevice({ isolation }: ContainerSpec, policy: HostPolicy) {
 }
 
 function forbiddenBind({ volumes = [] }: ContainerSpec, policy: HostPolicy) {
-  const bind = volumes.find((mount) => mount.kind === 'bind' && !isBelowOneOf(mount.source, policy.allowBind));
+  const bind = volumes.find(
+    (mount) => mount.kind === 'bind' && !isBelowOneOf(mount.source, policy.allowBind),
+  );
   if (bind?.kind !== 'bind') return undefined;
   return {
     message: `this host does not allow its path ${bind.source} in containers`,
     hint: `its agent would need --allow-bind ${bind.source}; a named volume needs no leave`,
   };
-} // prettier-ignore
+}
 
 /** True if the path is one of the roots or below it, by its words alone. */
 export function isBelowOneOf(path: string, roots: readonly string[]): boolean {

@@ -147,12 +147,17 @@ async function run(
 }
 
 /** One that must never run twice is guarded before it is started. */
-async function guard({ fences }: StepDeps, life: TaskLife, { stopSignal: signal }: StartFacts): Promise<void> {
+async function guard(
+  { fences }: StepDeps,
+  life: TaskLife,
+  { stopSignal: signal }: StartFacts,
+): Promise<void> {
   const { fenceAfterMs, container } = life.record.assignment;
   if (fenceAfterMs === undefined) return;
-  if (!fences) throw new GantryError('invalid', 'this host cannot stop tasks by itself (availability: prefer-one)');
+  if (!fences)
+    throw new GantryError('invalid', 'this host cannot stop tasks by itself (availability: prefer-one)');
   await fences.guard(life.taskId, fenceAfterMs, { signal, graceMs: container.stopGraceMs });
-} // prettier-ignore
+}
 
 /**
  * What is waited for just before it starts: the rules of the network, which were made meanwhile. And what is asked once more:

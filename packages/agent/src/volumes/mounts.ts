@@ -31,7 +31,13 @@ export class TaskMounts {
    * Mounts what `path` below `root` is now at a place of the task's, so that no later change of a link or name leads the
    * container elsewhere. Undefined if it is not there.
    */
-  async pin(taskId: string, index: number, root: string, path: string, links: Links): Promise<string | undefined> {
+  async pin(
+    taskId: string,
+    index: number,
+    root: string,
+    path: string,
+    links: Links,
+  ): Promise<string | undefined> {
     const point = join(this.#dir, taskId, String(index));
     if (await isMounted(point)) return point;
     const handle = await openBelow(root, path, links);
@@ -45,7 +51,7 @@ export class TaskMounts {
     } finally {
       await handle.close();
     }
-  } // prettier-ignore
+  }
 
   /** Names of the volumes that a task uses, kept so that the next agent knows. */
   async keepNames(taskId: string, names: readonly string[]): Promise<void> {
@@ -98,10 +104,14 @@ export async function belowAllowed(
     // A single file may be what is allowed.
     return rest === '' ? { root: dirname(root), rest: relative(dirname(root), root) } : { root, rest };
   }
-  throw new GantryError('not_allowed', `${source} leads to ${real}, which this host does not allow in containers`, {
-    hint: `its agent would need --allow-bind ${real}`,
-  });
-} // prettier-ignore
+  throw new GantryError(
+    'not_allowed',
+    `${source} leads to ${real}, which this host does not allow in containers`,
+    {
+      hint: `its agent would need --allow-bind ${real}`,
+    },
+  );
+}
 
 /** The path itself or the nearest directory above it that is there. */
 async function existing(path: string): Promise<string> {

@@ -89,10 +89,13 @@ export class VolumeStore {
       const argv = ['cp', '--archive', '--no-target-directory', `${pathOf(from)}/.`, to];
       const result = await this.#exec(argv, { timeoutMs: fillTimeoutMs });
       if (result.code === 0) return true;
-      throw new GantryError('internal', `a new volume could not be filled: ${result.stderr.trim().slice(-300)}`);
+      throw new GantryError(
+        'internal',
+        `a new volume could not be filled: ${result.stderr.trim().slice(-300)}`,
+      );
     } finally {
       await from.close();
-    } // prettier-ignore
+    }
   }
 
   /** Its file goes first, so that a volume that is half deleted is none; `cleanUp` finishes it. */

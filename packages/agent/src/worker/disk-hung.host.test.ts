@@ -80,13 +80,21 @@ test('a disk that hangs is told in words, holds one process and no thread, and i
 
 test('records that a hung disk does not take are answered in time, and kept when it is back', async () => {
   const timers: (() => void)[] = [];
-  const clock = { ...systemClock, after: (_ms: number, then: () => void) => (timers.push(then), () => undefined) };
+  const clock = {
+    ...systemClock,
+    after: (_ms: number, then: () => void) => (timers.push(then), () => undefined),
+  };
   const disk = new Disk(mount, silentLogger, clock);
   await disk.open();
   await disk.keep('before', 1);
   await freeze(true);
   timers.length = 0;
-  const writes = Array.from({ length: 8 }, (_, index) => disk.keep(`value${index}`, index).then(() => 'kept', (error: unknown) => asGantryError(error).message));
+  const writes = Array.from({ length: 8 }, (_, index) =>
+    disk.keep(`value${index}`, index).then(
+      () => 'kept',
+      (error: unknown) => asGantryError(error).message,
+    ),
+  );
   await until(() => timers.length === 2);
   for (const late of timers.splice(0)) late();
   expect(new Set(await Promise.all(writes))).toEqual(new Set(['the disk of the state directory hangs']));
@@ -100,4 +108,4 @@ test('records that a hung disk does not take are answered in time, and kept when
   // The two that were under way arrived whole, the others never began.
   expect(await disk.load('value0')).toBe(0);
   expect(await disk.load('value7')).toBeUndefined();
-}); // prettier-ignore
+});

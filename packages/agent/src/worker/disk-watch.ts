@@ -106,7 +106,15 @@ export class DiskWatch {
 
   async #try(): Promise<string | undefined> {
     const probe = join(this.#deps.dir, '.probe');
-    const write = ['dd', 'if=/dev/zero', `of=${probe}.tmp`, 'bs=4096', 'count=1', 'conv=fdatasync', 'status=none'];
+    const write = [
+      'dd',
+      'if=/dev/zero',
+      `of=${probe}.tmp`,
+      'bs=4096',
+      'count=1',
+      'conv=fdatasync',
+      'status=none',
+    ];
     try {
       const { code, stderr } = await this.#deps.exec(write, { env: { LC_ALL: 'C' } });
       if (code !== 0) return await this.#failed(`${probe}.tmp`, stderr);
@@ -119,7 +127,7 @@ export class DiskWatch {
     } catch (error) {
       return diskError(error).message;
     }
-  } // prettier-ignore
+  }
 
   async #failed(file: string, said: string): Promise<string> {
     const code = Object.entries(messages).find(([, text]) => said.includes(text))?.[0];

@@ -41,10 +41,22 @@ async function download(
   to: string,
 ): Promise<number> {
   const name = posix.basename(source.path) || '.';
-  const isDirectory = await stat(to).then((info) => info.isDirectory(), () => false); // prettier-ignore
+  const isDirectory = await stat(to).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
   const target = isDirectory || to.endsWith('/') ? resolve(to, name) : resolve(to);
   // What comes out of a container is not trusted: no owners, no devices, one name at the top.
-  const argv = ['-xf', '-', '-C', dirname(target), '--no-same-owner', '--no-overwrite-dir', '--transform', renamed(name, basename(target))]; // prettier-ignore
+  const argv = [
+    '-xf',
+    '-',
+    '-C',
+    dirname(target),
+    '--no-same-owner',
+    '--no-overwrite-dir',
+    '--transform',
+    renamed(name, basename(target)),
+  ];
   const tar = spawn('tar', argv, { stdio: ['pipe', 'ignore', 'pipe'] });
   const [said, ended] = [errorsOf(tar), endOf(tar)];
   const remote = {
@@ -111,7 +123,12 @@ function run(
   streams: { readonly input: NodeJS.ReadableStream | undefined; readonly output: NodeJS.WritableStream },
 ): Promise<number> {
   const open = { task, argv: [...argv], tty: undefined, env: [], cwd: undefined, user: undefined };
-  return runRemote(client, open, { ...streams, errors: io.stderr, resized: undefined, onInterrupt: io.onInterrupt.bind(io) }); // prettier-ignore
+  return runRemote(client, open, {
+    ...streams,
+    errors: io.stderr,
+    resized: undefined,
+    onInterrupt: io.onInterrupt.bind(io),
+  });
 }
 
 /** GNU tar's `--transform`: the name at the top becomes another one; links keep what they point at. */

@@ -87,11 +87,14 @@ export function runRemote(client: Client, open: ExecOpen, streams: RemoteStreams
       if (error.code === status.CANCELLED && code !== undefined) return;
       ended(() => reject(client.explain(error)))();
     });
-    call.on('end', ended(() => {
-      call.end();
-      if (code !== undefined) resolve(code);
-      else reject(new GantryError('unreachable', 'the connection to the process was lost'));
-    })); // prettier-ignore
+    call.on(
+      'end',
+      ended(() => {
+        call.end();
+        if (code !== undefined) resolve(code);
+        else reject(new GantryError('unreachable', 'the connection to the process was lost'));
+      }),
+    );
   });
 }
 

@@ -48,7 +48,9 @@ function run(io: Io, options: RunOptions, image: string, command: readonly strin
     const service = await make(context, spec);
     if (options.detach) {
       io.stdout.write(`${service.name}\n`);
-      context.output.say(`gantry logs -f ${service.name} shows what it writes, gantry rm ${service.name} ends it`);
+      context.output.say(
+        `gantry logs -f ${service.name} shows what it writes, gantry rm ${service.name} ends it`,
+      );
       return 0;
     }
     try {
@@ -59,7 +61,7 @@ function run(io: Io, options: RunOptions, image: string, command: readonly strin
       if (!options.keep) await remove(context, service);
     }
   });
-} // prettier-ignore
+}
 
 function specOf(io: Io, options: RunOptions, image: string, command: readonly string[]): ServiceSpec {
   const name = options.name ?? runName(image, Math.random);
@@ -73,10 +75,14 @@ function specOf(io: Io, options: RunOptions, image: string, command: readonly st
   const [problem] = problems;
   const [spec] = services;
   if (problem)
-    throw new GantryError('invalid', problem.message, problem.hint === undefined ? {} : { hint: problem.hint });
+    throw new GantryError(
+      'invalid',
+      problem.message,
+      problem.hint === undefined ? {} : { hint: problem.hint },
+    );
   if (!spec) throw new GantryError('internal', 'the run could not be written down');
   return spec;
-} // prettier-ignore
+}
 
 /** Makes the service. A name that is in use is an error: running is not updating. */
 async function make({ client, io }: Context, spec: ServiceSpec): Promise<AppliedService> {
@@ -102,6 +108,8 @@ async function remove(context: Context, { serviceId, name }: AppliedService): Pr
     const quiet = { ...context, progress: 'quiet', timeoutMs: goneWithinMs } as const;
     await waitForGoals(quiet, [goalOf({ serviceId, name, change: 'removed' })]);
   } catch (error) {
-    output.say(`warning: ${name} could not be removed: ${error instanceof Error ? error.message : String(error)}`);
+    output.say(
+      `warning: ${name} could not be removed: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
-} // prettier-ignore
+}

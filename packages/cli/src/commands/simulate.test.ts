@@ -17,13 +17,26 @@ beforeAll(() => import('@gantry/sim/simulate'), 60_000);
 
 const examples = readdirSync(join(root, 'examples'));
 
-test.each(examples)('the example %s comes up on four hosts, and again after one of them is lost', async (name) => {
-  const file = join(root, 'examples', name, 'compose.yaml');
-  const { code, stdout, stderr } = await run('simulate', '-f', file, '--nodes', '4', '--label', 'zone=a,b', '--kill', 'n4');
-  expect(stderr).toBe('');
-  expect(stdout.match(/all is as it should be after/g)).toHaveLength(2);
-  expect(code).toBe(0);
-}); // prettier-ignore
+test.each(examples)(
+  'the example %s comes up on four hosts, and again after one of them is lost',
+  async (name) => {
+    const file = join(root, 'examples', name, 'compose.yaml');
+    const { code, stdout, stderr } = await run(
+      'simulate',
+      '-f',
+      file,
+      '--nodes',
+      '4',
+      '--label',
+      'zone=a,b',
+      '--kill',
+      'n4',
+    );
+    expect(stderr).toBe('');
+    expect(stdout.match(/all is as it should be after/g)).toHaveLength(2);
+    expect(code).toBe(0);
+  },
+);
 
 test.each([
   [['--nodes', '0'], '--nodes must be a whole number from 1 to 500'],

@@ -14,7 +14,10 @@ export function statsCommand(io: Io, options: GlobalOptions, names: readonly str
       throw new GantryError('not_found', `nothing is known of ${names.join(', ')}`, {
         hint: 'usage is published every few seconds: try again in a moment',
       });
-    output.list(chosen.sort((a, b) => b.memoryBytes - a.memoryBytes), taskUsageShape); // prettier-ignore
+    output.list(
+      chosen.sort((a, b) => b.memoryBytes - a.memoryBytes),
+      taskUsageShape,
+    );
     return 0;
   });
 }

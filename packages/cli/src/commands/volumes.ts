@@ -22,10 +22,11 @@ export function volumeInspectCommand(io: Io, options: GlobalOptions, name: strin
   return withContext(io, options, async ({ client, output }) => {
     const { volume, nodes } = await client.call(client.control.inspectVolume.bind(client.control), { name });
     io.stdout.write(asData(options.output === 'json' ? 'json' : 'yaml', { ...volume, nodes }));
-    for (const { node, result } of nodes) if (result && result.code !== '') output.say(`${node}: ${result.words}`);
+    for (const { node, result } of nodes)
+      if (result && result.code !== '') output.say(`${node}: ${result.words}`);
     return 0;
   });
-} // prettier-ignore
+}
 
 export interface VolumeRmOptions extends GlobalOptions {
   readonly node?: readonly string[];

@@ -3,7 +3,14 @@ import type { ContainerSpec } from '@gantry/model/service';
 import { readCompose, type ComposeResult } from './read.ts';
 
 function read(lines: readonly string[], more: readonly string[] = []): ComposeResult {
-  const source = ['services:', '  web:', '    image: nginx:1', ...lines.map((line) => `    ${line}`), ...more, ''];
+  const source = [
+    'services:',
+    '  web:',
+    '    image: nginx:1',
+    ...lines.map((line) => `    ${line}`),
+    ...more,
+    '',
+  ];
   return readCompose({
     source: source.join('\n'),
     stack: { fallback: 'shop' },
@@ -11,7 +18,7 @@ function read(lines: readonly string[], more: readonly string[] = []): ComposeRe
     readFile: () => undefined,
     sugar: false,
   });
-} // prettier-ignore
+}
 
 function container(lines: readonly string[], more: readonly string[] = []): Partial<ContainerSpec> {
   const { problems, services } = read(lines, more);
@@ -98,8 +105,10 @@ test('limits become its tuning', () => {
 });
 
 test('one bandwidth is for both ways', () => {
-  expect(container(['x-gantry: { bandwidth: 500kbit }']).tuning).toEqual({ bandwidth: { egressBits: 500_000, ingressBits: 500_000 } });
-}); // prettier-ignore
+  expect(container(['x-gantry: { bandwidth: 500kbit }']).tuning).toEqual({
+    bandwidth: { egressBits: 500_000, ingressBits: 500_000 },
+  });
+});
 
 test('names become its naming', () => {
   const naming = {
@@ -113,24 +122,40 @@ test('names become its naming', () => {
     dnsSearch: ['a.example', 'b.example'],
     dnsOptions: ['ndots:2'],
   };
-  const rest = ['domainname: example.org', 'dns: 9.9.9.9', 'dns_search: [a.example, b.example]', 'dns_opt: ["ndots:2"]'];
+  const rest = [
+    'domainname: example.org',
+    'dns: 9.9.9.9',
+    'dns_search: [a.example, b.example]',
+    'dns_opt: ["ndots:2"]',
+  ];
   const list = 'extra_hosts: ["db:10.0.0.5", "node=host-gateway", "six:[::1]"]';
   const map = 'extra_hosts: { db: 10.0.0.5, node: host-gateway, six: "::1" }';
   expect(container([list, ...rest]).naming).toEqual(naming);
   expect(container([map, ...rest]).naming).toEqual(naming);
-}); // prettier-ignore
+});
 
 describe('volumes', () => {
   const top = ['volumes:', '  data: { labels: { team: core } }', '  old: { external: true, name: theirs }'];
 
   test('in the short form: named, of the node, of the task', () => {
     const { volumes, tmpfs } = container(
-      ['volumes: ["data:/data", "old:/old:ro", "/srv/www:/www:ro", "/scratch"]', 'tmpfs: ["/run", "/tmp:size=64m,mode=700,exec"]'],
+      [
+        'volumes: ["data:/data", "old:/old:ro", "/srv/www:/www:ro", "/scratch"]',
+        'tmpfs: ["/run", "/tmp:size=64m,mode=700,exec"]',
+      ],
       top,
     );
     expect(tmpfs).toEqual(['/run']);
     expect(volumes).toEqual([
-      { kind: 'volume', source: 'shop_data', target: '/data', readOnly: false, noCopy: false, external: false, labels: { team: 'core' } },
+      {
+        kind: 'volume',
+        source: 'shop_data',
+        target: '/data',
+        readOnly: false,
+        noCopy: false,
+        external: false,
+        labels: { team: 'core' },
+      },
       { kind: 'volume', source: 'theirs', target: '/old', readOnly: true, noCopy: false, external: true },
       { kind: 'bind', source: '/srv/www', target: '/www', readOnly: true, createSource: true },
       { kind: 'volume', target: '/scratch', readOnly: false, noCopy: false, external: false },
@@ -149,37 +174,67 @@ describe('volumes', () => {
       ['volumes: { data: }'],
     );
     expect(volumes).toEqual([
-      { kind: 'volume', source: 'shop_data', target: '/a', readOnly: false, noCopy: true, external: false, subpath: 'sub/dir' },
+      {
+        kind: 'volume',
+        source: 'shop_data',
+        target: '/a',
+        readOnly: false,
+        noCopy: true,
+        external: false,
+        subpath: 'sub/dir',
+      },
       { kind: 'bind', source: '/srv', target: '/b', readOnly: true, createSource: false },
       { kind: 'tmpfs', target: '/c', readOnly: false, exec: false, sizeBytes: 1 << 20, mode: 0o755 },
     ]);
   });
-}); // prettier-ignore
+});
 
 test.each<[lines: readonly string[], problem: string, more?: readonly string[]]>([
   [['volumes: [data:/data]'], '4:15 volume data is not declared'],
   [['volumes: ["./src:/src"]'], '4:15 "./src" is a path of this machine, and tasks run on the nodes'],
   [['volumes: ["a:b:c:d"]'], '4:15 volume "a:b:c:d" is not understood'],
   [['volumes: ["/data", "/data/"]'], '4:24 /data/ is mounted twice'],
-  [['volumes: ["/proc/x"]'], '4:15 "/proc/x" must be an absolute path, not / or /dev, and not below /proc or /sys'],
+  [
+    ['volumes: ["/proc/x"]'],
+    '4:15 "/proc/x" must be an absolute path, not / or /dev, and not below /proc or /sys',
+  ],
   [['volumes: [{ type: volume, source: a }]'], '4:15 a volume needs a target, the path in the container'],
   [['volumes: [{ type: tmpfs, target: /x, bind: {} }]'], '4:42 bind: is not for a volume of type tmpfs'],
-  [['volumes: [{ type: bind, source: /x, target: /x, bind: { propagation: shared } }]'], '4:61 propagation is not supported'],
-  [['volumes: [{ source: d, target: /x, volume: { subpath: ../x } }]'], '4:15 subpath "../x" must be a relative path without ..', ['volumes: { d: }']],
+  [
+    ['volumes: [{ type: bind, source: /x, target: /x, bind: { propagation: shared } }]'],
+    '4:61 propagation is not supported',
+  ],
+  [
+    ['volumes: [{ source: d, target: /x, volume: { subpath: ../x } }]'],
+    '4:15 subpath "../x" must be a relative path without ..',
+    ['volumes: { d: }'],
+  ],
   [['volumes_from: [db]'], '4:5 volumes_from is not supported'],
   [[], '4:25 the volume driver nfs is not supported', ['volumes: { d: { driver: nfs } }']],
-  [['sysctls: { kernel.panic: 1 }'], '4:5 sysctl kernel.panic belongs to the whole host; a container may set net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*'],
+  [
+    ['sysctls: { kernel.panic: 1 }'],
+    '4:5 sysctl kernel.panic belongs to the whole host; a container may set net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*',
+  ],
   [['security_opt: ["seccomp:./mine.json"]'], '4:20 a seccomp profile of your own is not supported'],
   [['security_opt: ["no-new-privilege"]'], '4:20 security_opt "no-new-privilege" is not known'],
   [['ipc: host'], '4:10 ipc "host" is not supported'],
   [['userns_mode: keep-id'], '4:18 userns_mode "keep-id" is not known'],
   [['devices: ["nvidia.com/gpu=all"]'], '4:15 device "nvidia.com/gpu=all" is not a path'],
-  [['devices: ["/dev/a:/dev/b:x"]'], '4:15 "x" is no access to a device: write r, w, m or more of them, e.g. rw'],
+  [
+    ['devices: ["/dev/a:/dev/b:x"]'],
+    '4:15 "x" is no access to a device: write r, w, m or more of them, e.g. rw',
+  ],
   [['ulimits: { nofile: { soft: 5 } }'], '4:16 ulimit nofile needs soft and hard'],
-  [['ulimits: { files: 5 }'], '4:23 "files" is not a ulimit; known are as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack'],
+  [
+    ['ulimits: { files: 5 }'],
+    '4:23 "files" is not a ulimit; known are as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack',
+  ],
   [['cpuset: all'], '4:13 "all" does not name processors; write e.g. 0-1 or 0,2'],
   [['memswap_limit: 1g'], '4:20 memswap_limit needs a memory limit beside it'],
-  [['oom_kill_disable: true'], '4:23 oom_kill_disable without a memory limit would let one container stop the whole host'],
+  [
+    ['oom_kill_disable: true'],
+    '4:23 oom_kill_disable without a memory limit would let one container stop the whole host',
+  ],
   [['extra_hosts: ["db"]'], '4:19 "db" is not understood'],
   [['dns: resolver'], '4:10 "resolver" is not an address'],
   [['tmpfs: "/run:size=big"'], '4:12 size "big" of tmpfs /run is not understood'],
@@ -187,8 +242,14 @@ test.each<[lines: readonly string[], problem: string, more?: readonly string[]]>
   [['x-gantry: { bandwidth: 5kbit }'], '4:28 bandwidth must be from 8kbit to 1000gbit a second'],
   [['x-gantry: { bandwidth: { up: 1mbit } }'], '4:30 unknown key "up"'],
   [['x-gantry: { profile: open }'], '4:26 profile "open" is not known'],
-  [['privileged: true', 'x-gantry: { profile: restricted }'], '5:26 the service is privileged, and its profile is restricted'],
-  [['security_opt: ["seccomp:unconfined"]', 'x-gantry: { profile: restricted }'], '4:5 the profile restricted does not allow every system call; use the profile baseline'],
+  [
+    ['privileged: true', 'x-gantry: { profile: restricted }'],
+    '5:26 the service is privileged, and its profile is restricted',
+  ],
+  [
+    ['security_opt: ["seccomp:unconfined"]', 'x-gantry: { profile: restricted }'],
+    '4:5 the profile restricted does not allow every system call; use the profile baseline',
+  ],
 ])('%j is refused where it stands', (lines, problem, more) => {
   expect(said(lines, more)).toEqual([problem]);
-}); // prettier-ignore
+});

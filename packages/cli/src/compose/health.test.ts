@@ -31,19 +31,47 @@ function said(lines: readonly string[], sugar = false): readonly string[] {
 
 describe('a health check', () => {
   test.each<[string, string, unknown]>([
-    ['a line is run by a shell', 'healthcheck: { test: "curl -f localhost || exit 1" }', { kind: 'shell', line: 'curl -f localhost || exit 1' }],
-    ['CMD is run as it is', 'healthcheck: { test: ["CMD", "/bin/check", "-v"] }', { kind: 'command', argv: ['/bin/check', '-v'] }],
-    ['CMD-SHELL is run by a shell', 'healthcheck: { test: ["CMD-SHELL", "test -f /ok"] }', { kind: 'shell', line: 'test -f /ok' }],
+    [
+      'a line is run by a shell',
+      'healthcheck: { test: "curl -f localhost || exit 1" }',
+      { kind: 'shell', line: 'curl -f localhost || exit 1' },
+    ],
+    [
+      'CMD is run as it is',
+      'healthcheck: { test: ["CMD", "/bin/check", "-v"] }',
+      { kind: 'command', argv: ['/bin/check', '-v'] },
+    ],
+    [
+      'CMD-SHELL is run by a shell',
+      'healthcheck: { test: ["CMD-SHELL", "test -f /ok"] }',
+      { kind: 'shell', line: 'test -f /ok' },
+    ],
     ['NONE turns it off', 'healthcheck: { test: ["NONE"] }', { kind: 'off' }],
     ['disable turns it off', 'healthcheck: { disable: true }', { kind: 'off' }],
-    ['http under x-gantry', 'x-gantry: { healthcheck: { http: ":8080/healthz" } }', { kind: 'http', port: 8080, path: '/healthz' }],
+    [
+      'http under x-gantry',
+      'x-gantry: { healthcheck: { http: ":8080/healthz" } }',
+      { kind: 'http', port: 8080, path: '/healthz' },
+    ],
     ['tcp under x-gantry', 'x-gantry: { healthcheck: { tcp: ":5432" } }', { kind: 'tcp', port: 5432 }],
-    ['grpc under x-gantry', 'x-gantry: { healthcheck: { grpc: ":9000/shop.Cart" } }', { kind: 'grpc', port: 9000, service: 'shop.Cart' }],
-  ])('%s', (_name, line, probe) => expect(health(line)).toEqual({ probe })); // prettier-ignore
+    [
+      'grpc under x-gantry',
+      'x-gantry: { healthcheck: { grpc: ":9000/shop.Cart" } }',
+      { kind: 'grpc', port: 9000, service: 'shop.Cart' },
+    ],
+  ])('%s', (_name, line, probe) => expect(health(line)).toEqual({ probe }));
 
   test('has Compose’s times, and those that are absent stay absent', () => {
     expect(
-      health('healthcheck:', '  test: /ok', '  interval: 1m30s', '  timeout: 500ms', '  retries: 5', '  start_period: 0s', '  start_interval: 2s'), // prettier-ignore
+      health(
+        'healthcheck:',
+        '  test: /ok',
+        '  interval: 1m30s',
+        '  timeout: 500ms',
+        '  retries: 5',
+        '  start_period: 0s',
+        '  start_interval: 2s',
+      ),
     ).toEqual({
       probe: { kind: 'shell', line: '/ok' },
       intervalMs: 90_000,

@@ -40,9 +40,14 @@ function refuseShared(doc: ComposeDocument, get: (key: string) => Node | undefin
     if (text === undefined || text === 'private') continue;
     if (key === 'ipc' && text === 'shareable')
       doc.notice(get(key), 'ipc shareable: no other container can share it; it is private');
-    else doc.problem(get(key), `${key} "${text}" is not supported`, `every container has its own ${sharing[key]}`);
+    else
+      doc.problem(
+        get(key),
+        `${key} "${text}" is not supported`,
+        `every container has its own ${sharing[key]}`,
+      );
   }
-} // prettier-ignore
+}
 
 function readUserns(doc: ComposeDocument, node: Node | undefined): 'auto' | undefined {
   const text = doc.text(node, 'userns_mode');
@@ -66,7 +71,11 @@ function readOption(doc: ComposeDocument, node: Node): Partial<Isolation> {
       break;
     case 'seccomp':
       if (value === 'unconfined') return { seccomp: value };
-      doc.problem(node, 'a seccomp profile of your own is not supported', 'use the default, or seccomp:unconfined');
+      doc.problem(
+        node,
+        'a seccomp profile of your own is not supported',
+        'use the default, or seccomp:unconfined',
+      );
       return {};
     case 'systempaths':
       if (value === 'unconfined') return { systemPaths: value };
@@ -80,9 +89,13 @@ function readOption(doc: ComposeDocument, node: Node): Partial<Isolation> {
       doc.problem(node, 'labels of SELinux are not supported', 'leave them out, or write label:disable');
       return {};
   }
-  doc.problem(node, `security_opt "${text}" is not known`, 'use no-new-privileges, seccomp, apparmor or systempaths');
+  doc.problem(
+    node,
+    `security_opt "${text}" is not known`,
+    'use no-new-privileges, seccomp, apparmor or systempaths',
+  );
   return {};
-} // prettier-ignore
+}
 
 function readSysctls(doc: ComposeDocument, node: Node | undefined): Record<string, string> {
   return Object.fromEntries(pairs(doc, node, 'sysctls').map(([name, value]) => [name, value ?? '']));
@@ -106,5 +119,7 @@ function readDevice(doc: ComposeDocument, node: Node): readonly DeviceMapping[] 
   // `/dev/x:r` names no path in the container.
   const short = !second.startsWith('/') && text.split(':').length === 2;
   if (more !== undefined) doc.problem(node, `device "${text}" is not understood`, 'write SOURCE:TARGET:rwm');
-  return [short ? { source, target: source, permissions: second } : { source, target: second, permissions: third }];
-} // prettier-ignore
+  return [
+    short ? { source, target: source, permissions: second } : { source, target: second, permissions: third },
+  ];
+}

@@ -124,7 +124,10 @@ describe('what is wrong is said where it stands', () => {
     [['network_mode: "service:db"'], '4:19 network_mode service:db is not supported'],
     [['networks: { front: { ipv4_address: 10.0.0.3 } }'], '4:26 ipv4_address is not supported'],
     [['networks: { front: { alias: [x] } }'], '4:26 unknown key "alias"'],
-    [['networks: { front: { aliases: ["a b"] } }'], '4:5 alias "a b" is not a DNS name: use lower-case letters, digits and dashes'],
+    [
+      ['networks: { front: { aliases: ["a b"] } }'],
+      '4:5 alias "a b" is not a DNS name: use lower-case letters, digits and dashes',
+    ],
     [['expose: ["70000"]'], '4:14 "70000" is not a port'],
     [['links: [db]'], '4:13 link "db": there is no such service in this file'],
     [['x-gantry: { afinity: client }'], '4:17 unknown key "afinity"'],
@@ -133,10 +136,15 @@ describe('what is wrong is said where it stands', () => {
     [['deploy: { endpoint_mode: lvs }'], '4:30 endpoint_mode "lvs" is not known'],
   ])('%s', (lines, problem) => {
     expect(said(web(lines, ...two))).toEqual([problem]);
-  }); // prettier-ignore
+  });
 
   test('links between services that share no network', () => {
-    const result = read('services:', '  web: { image: w, links: [db], networks: [front] }', '  db: { image: d, networks: [back] }', ...two); // prettier-ignore
+    const result = read(
+      'services:',
+      '  web: { image: w, links: [db], networks: [front] }',
+      '  db: { image: d, networks: [back] }',
+      ...two,
+    );
     expect(said(result)).toEqual(['2:28 web shares no network with db']);
   });
 

@@ -3,12 +3,20 @@ import type { Placement } from '@gantry/model/placement';
 import { readCompose } from './read.ts';
 
 function placementOf(...lines: readonly string[]): Placement | undefined {
-  const source = ['services:', '  web:', '    image: web:1', ...lines.map((line) => `    ${line}`)].join('\n');
-  const input = { source, stack: { fallback: 'shop' }, sugar: false, variables: {}, readFile: () => undefined };
+  const source = ['services:', '  web:', '    image: web:1', ...lines.map((line) => `    ${line}`)].join(
+    '\n',
+  );
+  const input = {
+    source,
+    stack: { fallback: 'shop' },
+    sugar: false,
+    variables: {},
+    readFile: () => undefined,
+  };
   const { services, problems } = readCompose(input);
   expect(problems).toEqual([]);
   return services[0]?.placement;
-} // prettier-ignore
+}
 
 test('a service that asks for nothing has no placement', () => {
   expect(placementOf()).toBeUndefined();

@@ -43,21 +43,26 @@ function readSpread(doc: ComposeDocument, node: Node | undefined): readonly stri
   return doc.items(node, 'preferences').flatMap((item) => {
     checkKeys(doc, item, 'deploy.placement.preferences', 'a preference');
     const attribute = doc.get(item, 'spread');
-    if (!attribute) doc.problem(item, 'a preference names what to spread over', 'write spread: node.labels.zone');
+    if (!attribute)
+      doc.problem(item, 'a preference names what to spread over', 'write spread: node.labels.zone');
     return doc.text(attribute, 'spread') ?? [];
   });
-} // prettier-ignore
+}
 
 function readPrefer(doc: ComposeDocument, node: Node | undefined): readonly Preference[] {
   return doc.items(node, 'prefer').flatMap((item): Preference[] => {
     checkKeys(doc, item, 'x-gantry.placement.prefer', 'an entry of prefer');
     const constraint = doc.text(doc.get(item, 'constraint'), 'constraint');
     if (constraint === undefined)
-      doc.problem(item, 'an entry of prefer names a constraint', 'write { constraint: node.labels.disk==ssd, weight: 50 }');
+      doc.problem(
+        item,
+        'an entry of prefer names a constraint',
+        'write { constraint: node.labels.disk==ssd, weight: 50 }',
+      );
     const weight = signed(doc, doc.get(item, 'weight'), 'weight') ?? 50;
     return constraint === undefined ? [] : [{ constraint, weight }];
   });
-} // prettier-ignore
+}
 
 /** Things that are counted and not shared, by name. Which ones of them a task gets is not chosen. */
 function readDevices(doc: ComposeDocument, reservations: Node | undefined): Readonly<Record<string, number>> {
@@ -71,10 +76,15 @@ function readDevices(doc: ComposeDocument, reservations: Node | undefined): Read
     const kind = doc.text(doc.get(discrete, 'kind'), 'kind');
     const value = whole(doc, doc.get(discrete, 'value'), 'value');
     if (kind !== undefined && value !== undefined) add(kind.toLowerCase(), value);
-    else doc.problem(item, 'a generic resource has a kind and a value', 'write discrete_resource_spec: { kind: gpu, value: 1 }');
+    else
+      doc.problem(
+        item,
+        'a generic resource has a kind and a value',
+        'write discrete_resource_spec: { kind: gpu, value: 1 }',
+      );
   }
   return Object.fromEntries([...counts].filter(([, count]) => count > 0));
-} // prettier-ignore
+}
 
 function readDevice(doc: ComposeDocument, item: Node, add: (name: string, count: number) => void): void {
   checkKeys(doc, item, 'deploy.resources.devices', 'a device');
@@ -83,9 +93,13 @@ function readDevice(doc: ComposeDocument, item: Node, add: (name: string, count:
   if (capability === undefined) doc.problem(item, 'a device has capabilities', 'write capabilities: [gpu]');
   if (ids) doc.problem(ids, 'devices are counted, and not chosen by their ids', 'write count: N');
   if (count && doc.text(count, 'count') === 'all')
-    return doc.problem(count, 'hosts have different numbers of devices', 'write how many a task needs, e.g. count: 1');
+    return doc.problem(
+      count,
+      'hosts have different numbers of devices',
+      'write how many a task needs, e.g. count: 1',
+    );
   add(capability ?? '', whole(doc, count, 'count') ?? 1);
-} // prettier-ignore
+}
 
 function signed(doc: ComposeDocument, node: Node | undefined, what: string): number | undefined {
   const text = doc.text(node, what);

@@ -11,8 +11,13 @@ const policyOf = (policy: string) => read(policy).services[0]?.container.pullPol
 
 test('each policy is read as what it means when a tag is looked up at each apply', () => {
   expect(['always', 'missing', 'never', 'if_not_present', 'daily', 'every_12h'].map(policyOf)).toEqual([
-    'always', 'missing', 'never', 'missing', 'always', 'always',
-  ]); // prettier-ignore
+    'always',
+    'missing',
+    'never',
+    'missing',
+    'always',
+    'always',
+  ]);
   expect(read('weekly').notices).toMatchObject([
     { line: 4, message: expect.stringContaining('each apply') as string },
   ]);

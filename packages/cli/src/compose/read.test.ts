@@ -426,8 +426,26 @@ describe('YAML', () => {
 
   test('whatever a file holds, reading it answers', () => {
     const line = fc.constantFrom(
-      ...['image: a', 'ports:', '- "80:80"', 'deploy:', 'replicas: 3', '<<: *x', '&x', '*x', 'a: [', '}', '!!set', '? b', '| ', '${A:-', '- - -', 'environment:', 'x: 1e999'],
-    ); // prettier-ignore
+      ...[
+        'image: a',
+        'ports:',
+        '- "80:80"',
+        'deploy:',
+        'replicas: 3',
+        '<<: *x',
+        '&x',
+        '*x',
+        'a: [',
+        '}',
+        '!!set',
+        '? b',
+        '| ',
+        '${A:-',
+        '- - -',
+        'environment:',
+        'x: 1e999',
+      ],
+    );
     const indented = fc
       .tuple(fc.integer({ min: 0, max: 4 }), line)
       .map(([depth, text]) => '  '.repeat(depth) + text);

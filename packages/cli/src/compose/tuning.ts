@@ -58,10 +58,19 @@ function readBandwidth(doc: ComposeDocument, node: Node | undefined): Bandwidth 
 
 function readBlkio(doc: ComposeDocument, node: Node | undefined): BlockIo | undefined {
   checkKeys(doc, node, 'blkio_config', 'blkio_config');
-  const rates = (key: string, what: 'rate' | 'weight', parse: typeof size): readonly DeviceRate[] | undefined =>
+  const rates = (
+    key: string,
+    what: 'rate' | 'weight',
+    parse: typeof size,
+  ): readonly DeviceRate[] | undefined =>
     some(
       doc.items(doc.get(node, key), key).flatMap((item): DeviceRate[] => {
-        checkKeys(doc, item, what === 'rate' ? 'blkio_config.rate' : 'blkio_config.weight', `an entry of ${key}`);
+        checkKeys(
+          doc,
+          item,
+          what === 'rate' ? 'blkio_config.rate' : 'blkio_config.weight',
+          `an entry of ${key}`,
+        );
         const [path, rate] = [doc.text(doc.get(item, 'path'), 'path'), parse(doc, doc.get(item, what), what)];
         if (path !== undefined && rate !== undefined) return [{ path, rate }];
         doc.problem(item, `an entry of ${key} needs path and ${what}`);
@@ -78,4 +87,4 @@ function readBlkio(doc: ComposeDocument, node: Node | undefined): BlockIo | unde
       writeIops: rates('device_write_iops', 'rate', whole),
     }),
   );
-} // prettier-ignore
+}

@@ -22,21 +22,34 @@ export function readVolumes(doc: ComposeDocument, stack: string): DeclaredVolume
   return new Map(declared.map(({ key, value }) => [key, readVolume(doc, stack, key, value)]));
 }
 
-function readVolume(doc: ComposeDocument, stack: string, key: string, node: Node | undefined): DeclaredVolume {
+function readVolume(
+  doc: ComposeDocument,
+  stack: string,
+  key: string,
+  node: Node | undefined,
+): DeclaredVolume {
   checkKeys(doc, node, 'volume', `volume ${key}`);
   const external = readExternal(doc, doc.get(node, 'external'));
   const driver = doc.get(node, 'driver');
   const named = doc.text(driver, 'driver');
   if (named !== undefined && named !== 'local')
-    doc.problem(driver, `the volume driver ${named} is not supported`, 'leave it out: volumes are on the node’s disk');
+    doc.problem(
+      driver,
+      `the volume driver ${named} is not supported`,
+      'leave it out: volumes are on the node’s disk',
+    );
   if (doc.entries(doc.get(node, 'driver_opts'), 'driver_opts').length > 0)
-    doc.problem(doc.entry(node, 'driver_opts')?.keyNode, 'driver_opts is not supported', 'mount it on the node and use a bind');
+    doc.problem(
+      doc.entry(node, 'driver_opts')?.keyNode,
+      'driver_opts is not supported',
+      'mount it on the node and use a bind',
+    );
   return {
     name: doc.text(doc.get(node, 'name'), 'name') ?? (external ? key : `${stack}_${key}`),
     external,
     labels: record(pairs(doc, doc.get(node, 'labels'), 'labels')),
   };
-} // prettier-ignore
+}
 
 /** `external: true`; a map with a name is of old and refused. */
 function readExternal(doc: ComposeDocument, node: Node | undefined): boolean {
@@ -54,15 +67,15 @@ export function readMounts(
   const tmpfs = doc.get(node, 'tmpfs');
   const entries = doc.isList(tmpfs) ? doc.items(tmpfs, 'tmpfs') : [tmpfs];
   return [
-    ...doc.items(doc.get(node, 'volumes'), 'volumes').flatMap((item) =>
-      readMount(doc, item, declared).map((mount) => ({ mount, node: item })),
-    ),
+    ...doc
+      .items(doc.get(node, 'volumes'), 'volumes')
+      .flatMap((item) => readMount(doc, item, declared).map((mount) => ({ mount, node: item }))),
     ...entries.flatMap((item) => {
       const text = doc.text(item, 'tmpfs');
       return text?.includes(':') ? [{ mount: readTmpfsText(doc, item, text), node: item }] : [];
     }),
   ];
-} // prettier-ignore
+}
 
 /** Mount points of plain memory file systems: `tmpfs` entries without options. */
 export function readTmpfs(doc: ComposeDocument, node: Node | undefined): readonly string[] {

@@ -130,12 +130,33 @@ export class LocalCluster {
     const client = `http://${etcdHost}:${ports.etcd}`;
     const peer = `http://${etcdHost}:${ports.etcdPeer}`;
     this.#add('etcd', [
-      'etcd', '--name', 'local', '--data-dir', join(stateDir, 'etcd'),
-      '--listen-client-urls', client, '--advertise-client-urls', client,
-      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `local=${peer}`,
-      '--pre-vote', '--auto-compaction-mode', 'periodic', '--auto-compaction-retention', '1h',
-      '--quota-backend-bytes', String(2 ** 31), '--logger', 'zap', '--log-outputs', 'stderr',
-    ]).start(); // prettier-ignore
+      'etcd',
+      '--name',
+      'local',
+      '--data-dir',
+      join(stateDir, 'etcd'),
+      '--listen-client-urls',
+      client,
+      '--advertise-client-urls',
+      client,
+      '--listen-peer-urls',
+      peer,
+      '--initial-advertise-peer-urls',
+      peer,
+      '--initial-cluster',
+      `local=${peer}`,
+      '--pre-vote',
+      '--auto-compaction-mode',
+      'periodic',
+      '--auto-compaction-retention',
+      '1h',
+      '--quota-backend-bytes',
+      String(2 ** 31),
+      '--logger',
+      'zap',
+      '--log-outputs',
+      'stderr',
+    ]).start();
     this.#add('nats', ['nats-server', '--addr', gateway, '--port', String(ports.nats)]).start();
     await waitForPort(etcdHost, ports.etcd, 15_000);
     await waitForPort(gateway, ports.nats, 15_000);
@@ -148,16 +169,21 @@ export class LocalCluster {
       ...(this.#options.onLoopback ? [`127.0.0.1:${ports.controller}`] : []),
     ];
     this.#add('controller', [
-      process.execPath, this.#options.gantryBin, 'controller',
+      process.execPath,
+      this.#options.gantryBin,
+      'controller',
       ...listen.flatMap((address) => ['--listen', address]),
-      '--etcd', `http://${topology.etcdHost}:${ports.etcd}`,
-      '--nats', `nats://${topology.gateway}:${ports.nats}`,
-      '--state-dir', join(topology.stateDir, 'controller'),
+      '--etcd',
+      `http://${topology.etcdHost}:${ports.etcd}`,
+      '--nats',
+      `nats://${topology.gateway}:${ports.nats}`,
+      '--state-dir',
+      join(topology.stateDir, 'controller'),
       ...(this.#options.encryption === undefined ? [] : ['--encryption', this.#options.encryption]),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
       ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),
       ...this.#commonFlags(),
-    ]).start(); // prettier-ignore
+    ]).start();
     await waitForPort(topology.gateway, ports.controller, 20_000);
   }
 

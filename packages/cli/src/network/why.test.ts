@@ -8,7 +8,11 @@ interface On {
 }
 
 function service(stack: string, name: string, on: On, more: Partial<ServiceView> = {}): ServiceView {
-  const networks = Object.entries(on).map(([network, { internal = false, aliases = [] }]) => ({ name: network, internal, aliases: [...aliases] })); // prettier-ignore
+  const networks = Object.entries(on).map(([network, { internal = false, aliases = [] }]) => ({
+    name: network,
+    internal,
+    aliases: [...aliases],
+  }));
   const networking = { networks, endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 5_000 };
   return { stack, name, networking, vip: '10.211.0.5', ports: [], ...more } as unknown as ServiceView;
 }
@@ -20,9 +24,14 @@ function task(slot: number, ready: boolean): TaskView {
 
 const web = service('shop', 'web', { shop_front: {}, shop_back: { internal: true } });
 const db = service('shop', 'db', { shop_back: { internal: true, aliases: ['database'] } });
-const reader = service('blog', 'reader', { blog_default: {} }, {
-  ports: [{ published: 8080, target: 80, protocol: 'tcp', mode: 'ingress' }],
-}); // prettier-ignore
+const reader = service(
+  'blog',
+  'reader',
+  { blog_default: {} },
+  {
+    ports: [{ published: 8080, target: 80, protocol: 'tcp', mode: 'ingress' }],
+  },
+);
 
 describe('a service and another', () => {
   test('that shares a network: by what names, addresses and tasks', () => {

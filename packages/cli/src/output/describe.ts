@@ -33,10 +33,12 @@ function block<T>(title: string, items: readonly T[], shape: Shape<T>, paint: Pa
 
 /** Every field that is set, by its path; secrets are not shown. */
 function fields(title: string, spec: ServiceSpec, paint: Paint): string {
-  const set = withoutSecrets(differences(undefined, spec)).filter(({ after }) => after !== '' && after !== 'false');
+  const set = withoutSecrets(differences(undefined, spec)).filter(
+    ({ after }) => after !== '' && after !== 'false',
+  );
   const lines = set.map(({ path, after = '' }) => `  ${printable(path)}: ${printable(after)}\n`);
   return `${paint('bold', title)}\n${lines.join('')}`;
-} // prettier-ignore
+}
 
 function past(timeline: readonly { at: number; about: string; what: string }[], now: number): string {
   const why = { about: '', answer: '', also: [], details: [], fixes: [], timeline: [...timeline] };

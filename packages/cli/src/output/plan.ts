@@ -21,21 +21,42 @@ export function showPlan(plan: PlanResponse): string {
 
 function serviceBlock(service: PlannedService): string {
   const { name, change, fields, replacesTasks } = service;
-  const how = change !== 'updated' ? '' : replacesTasks ? ': its tasks are replaced' : ': in place, no task is replaced';
+  const how =
+    change !== 'updated'
+      ? ''
+      : replacesTasks
+        ? ': its tasks are replaced'
+        : ': in place, no task is replaced';
   const found = fields.map(({ path, before, after }) => ({
     path: printable(path),
     ...(before !== undefined && { before: printable(before) }),
     ...(after !== undefined && { after: printable(after) }),
   }));
-  const lines = [`${name} ${change}${how}`, ...indented(showDifferences(found, 'table')), ...tasksLines(service)];
+  const lines = [
+    `${name} ${change}${how}`,
+    ...indented(showDifferences(found, 'table')),
+    ...tasksLines(service),
+  ];
   return `${lines.join('\n')}\n`;
-} // prettier-ignore
+}
 
 function indented(text: string): readonly string[] {
-  return text === '' ? [] : text.trimEnd().split('\n').map((line) => `  ${line}`);
-} // prettier-ignore
+  return text === ''
+    ? []
+    : text
+        .trimEnd()
+        .split('\n')
+        .map((line) => `  ${line}`);
+}
 
-function tasksLines({ placed, stopped, readyBefore, readyLowest, readyAfter, reason }: PlannedService): readonly string[] {
+function tasksLines({
+  placed,
+  stopped,
+  readyBefore,
+  readyLowest,
+  readyAfter,
+  reason,
+}: PlannedService): readonly string[] {
   const made = placed.reduce((sum, { tasks }) => sum + tasks, 0);
   const hosts = placed.map(({ node, tasks }) => (tasks === 1 ? node : `${node} ×${tasks}`));
   return [
@@ -44,7 +65,7 @@ function tasksLines({ placed, stopped, readyBefore, readyLowest, readyAfter, rea
     `  ready: ${readyBefore} now, ${readyLowest} at the lowest, ${readyAfter} in the end`,
     ...(reason === '' ? [] : [`  ! ${printable(reason)}`]),
   ];
-} // prettier-ignore
+}
 
 function stepsBlock({ steps, moreSteps }: PlanResponse): string {
   if (steps.length === 0) return '';

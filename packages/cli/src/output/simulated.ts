@@ -17,14 +17,22 @@ function phaseBlock({ what, atMs, lastedMs, steps, services }: Phase): string {
   const all = together(steps);
   const shown = stepLines(all.slice(0, mostSteps));
   const more = all.length > mostSteps ? [`  and ${all.length - mostSteps} steps more`] : [];
-  const how = lastedMs === undefined ? 'it does not come to rest' : `all is as it should be after ${seconds(lastedMs)}`;
+  const how =
+    lastedMs === undefined ? 'it does not come to rest' : `all is as it should be after ${seconds(lastedMs)}`;
   const header = ['  SERVICE', 'READY', 'LOWEST', 'NEW TASKS'];
-  const rows = services.map((one) => [`  ${one.name}`, `${one.ready}/${one.desired}`, String(one.lowest), placesOf(one)]);
+  const rows = services.map((one) => [
+    `  ${one.name}`,
+    `${one.ready}/${one.desired}`,
+    String(one.lowest),
+    placesOf(one),
+  ]);
   const unplaced = services.flatMap(({ name, unplaced: count, reason }) =>
     count === 0 ? [] : [`  ! ${name}: ${count} without a host: ${printable(reason)}`],
   );
-  return [`${head}:`, ...shown, ...more, ...table(header, rows), ...unplaced, how].map((line) => `${line}\n`).join('');
-} // prettier-ignore
+  return [`${head}:`, ...shown, ...more, ...table(header, rows), ...unplaced, how]
+    .map((line) => `${line}\n`)
+    .join('');
+}
 
 /** What happens to several places within half a second is one line. */
 function together(steps: Phase['steps']): Phase['steps'] {

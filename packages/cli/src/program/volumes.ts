@@ -8,8 +8,11 @@ const collect = (value: string, before: readonly string[] = []): readonly string
 /** `gantry volume …`: named volumes, each on the disk of its host. */
 export function addVolumeCommands(cli: Cli, program: Command): void {
   const volume = program.command('volume').description('named volumes, on the disks of hosts');
-  runs(cli, declare(volume, 'ls', 'volumes, where they are and who uses them'), async (options: GlobalOptions) =>
-    (await import('../commands/volumes.ts')).volumeLsCommand(cli.io, options),
+  runs(
+    cli,
+    declare(volume, 'ls', 'volumes, where they are and who uses them'),
+    async (options: GlobalOptions) =>
+      (await import('../commands/volumes.ts')).volumeLsCommand(cli.io, options),
   );
   runs(
     cli,
@@ -23,8 +26,11 @@ export function addVolumeCommands(cli: Cli, program: Command): void {
   runs(cli, create, async (options: VolumeCreateOptions, names: string[]) =>
     (await import('../commands/volumes.ts')).volumeCreateCommand(cli.io, options, names),
   );
-  const rm = declare(volume, 'rm <names...>', 'delete volumes with their data, on every host that holds them')
-    .option('--node <host>', 'only there; may be given again', collect);
+  const rm = declare(
+    volume,
+    'rm <names...>',
+    'delete volumes with their data, on every host that holds them',
+  ).option('--node <host>', 'only there; may be given again', collect);
   runs(cli, rm, async (options: VolumeRmOptions, names: string[]) =>
     (await import('../commands/volumes.ts')).volumeRmCommand(cli.io, options, names),
   );
@@ -35,4 +41,4 @@ export function addVolumeCommands(cli: Cli, program: Command): void {
   runs(cli, prune, async (options: VolumePruneOptions) =>
     (await import('../commands/volumes.ts')).volumePruneCommand(cli.io, options),
   );
-} // prettier-ignore
+}

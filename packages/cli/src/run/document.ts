@@ -65,7 +65,14 @@ function nameOf(mount: string): string | undefined {
 /** A name that nobody else is likely to have: the image's, and some letters. */
 export function runName(image: string, dice: () => number): string {
   const last = image.split('@')[0]?.split('/').at(-1)?.split(':')[0] ?? '';
-  const base = last.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 40);
-  const letters = Array.from({ length: 5 }, () => 'abcdefghijkmnpqrstuvwxyz23456789'[Math.floor(dice() * 32)]);
+  const base = last
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 40);
+  const letters = Array.from(
+    { length: 5 },
+    () => 'abcdefghijkmnpqrstuvwxyz23456789'[Math.floor(dice() * 32)],
+  );
   return `${base === '' ? 'run' : base}-${letters.join('')}`;
-} // prettier-ignore
+}

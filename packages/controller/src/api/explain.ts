@@ -145,10 +145,11 @@ function services(view: View, name: string): readonly Subject[] | undefined {
 function tasks(view: View, name: string): readonly Subject[] | undefined {
   const found = ifFound(() => tasksNamed(view, name));
   const newest = [...(found ?? [])].sort((a, b) => b.createdAt - a.createdAt);
-  const task = newest.find(({ desired, status }) => desired === 'running' && !isTerminal(status.state)) ?? newest[0];
+  const task =
+    newest.find(({ desired, status }) => desired === 'running' && !isTerminal(status.state)) ?? newest[0];
   const service = task && view.get('service', task.serviceId);
   return task && service ? [{ kind: 'task', task, service }] : undefined;
-} // prettier-ignore
+}
 
 function ifFound<T>(look: () => T): T | undefined {
   try {

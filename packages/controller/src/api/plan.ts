@@ -25,7 +25,9 @@ export async function plan(deps: PlanDeps, apply: Apply, wanted: Wanted): Promis
   const changed = steps.filter(({ writes }) => writes.length > 0);
   const writes = steps.flatMap((step) => step.writes);
   const token = tokenOf(view, wanted.stack, images);
-  const before = new Map(steps.map(({ answer }) => [answer.serviceId, view.get('service', answer.serviceId)]));
+  const before = new Map(
+    steps.map(({ answer }) => [answer.serviceId, view.get('service', answer.serviceId)]),
+  );
   const foretold = await atLeisure(
     deps.clock,
     deps.foretell(view, writes, ({ spec }) => spec.stack === wanted.stack),
@@ -40,7 +42,7 @@ export async function plan(deps: PlanDeps, apply: Apply, wanted: Wanted): Promis
     lastsMs: foretold.lastsMs,
     token,
   };
-} // prettier-ignore
+}
 
 /** Runs to the end, and lets others have the thread in between. */
 async function atLeisure<T>(clock: Clock, work: Generator<void, T>): Promise<T> {
@@ -83,12 +85,15 @@ function plannedService(
 
 function fieldsOf(view: View, was: Service, next: Service, images: Images): FieldChange[] {
   const digest = view.get('revision', was.revisionId)?.image.digest;
-  const described = (spec: ServiceSpec, imageDigest: string | undefined): unknown => ({ ...spec, imageDigest });
+  const described = (spec: ServiceSpec, imageDigest: string | undefined): unknown => ({
+    ...spec,
+    imageDigest,
+  });
   const now = images.get(next.spec.container.image)?.digest;
   return withoutSecrets(differences(described(was.spec, digest), described(next.spec, now))).map(
     ({ path, before, after }) => ({ path, before, after }),
   );
-} // prettier-ignore
+}
 
 function outcomeOf(changes: number, { cut, atRest, lastsMs, reasons, seen }: Foretold): string {
   if (cut) return 'too much follows to be told to its end: this is its beginning';

@@ -27,12 +27,14 @@ export function checkToken(token: string, view: View, stack: string, images: Ima
     throw new GantryError('invalid', `"${token}" is no token of a plan`, { hint: 'gantry plan prints one' });
   const hint = 'plan again: gantry plan -f FILE';
   if (specs !== knownSpecs)
-    throw new GantryError('conflict', `stack ${stack} has changed since the plan: nothing was applied`, { hint });
+    throw new GantryError('conflict', `stack ${stack} has changed since the plan: nothing was applied`, {
+      hint,
+    });
   if (bytes !== knownBytes) {
     const what = 'an image has other bytes, or the file names other images, than in the plan';
     throw new GantryError('conflict', `${what}: nothing was applied`, { hint });
   }
-} // prettier-ignore
+}
 
 /**
  * The same steps, and a write for each service of the stack that they leave alone: what the token was compared with is then

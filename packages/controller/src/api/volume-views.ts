@@ -14,13 +14,19 @@ export function listVolumes(view: View): { readonly volumes: VolumeView[]; reado
     const users = usersOn(view, node);
     for (const { name, createdAt } of held) {
       const copy = { nodeId: node.id, node: node.name, away: awayWords(node), createdAt };
-      copies.set(name, [...(copies.get(name) ?? []), { ...copy, usedBy: [...(users.get(name) ?? [])].sort() }]);
+      copies.set(name, [
+        ...(copies.get(name) ?? []),
+        { ...copy, usedBy: [...(users.get(name) ?? [])].sort() },
+      ]);
     }
-    if (leftOut > 0) notes.push(`${node.name} holds ${held.length + leftOut} volumes; the last ${leftOut} by name are not shown`);
+    if (leftOut > 0)
+      notes.push(
+        `${node.name} holds ${held.length + leftOut} volumes; the last ${leftOut} by name are not shown`,
+      );
   }
   const volumes = [...copies].map(([name, list]) => ({ name, copies: list }));
   return { volumes: volumes.sort((a, b) => (a.name < b.name ? -1 : 1)), notes };
-} // prettier-ignore
+}
 
 /** Names of volumes that some service has, or may go back to: never pruned without being asked to. */
 export function namedByServices(view: View): ReadonlySet<string> {

@@ -17,7 +17,14 @@ import {
 } from '../../../../tests/support/builders.ts';
 import { volumeCalls, type VolumeDeps } from './volumes.ts';
 
-const mount: VolumeMount = { kind: 'volume', source: 'shop_data', target: '/d', readOnly: false, noCopy: false, external: false }; // prettier-ignore
+const mount: VolumeMount = {
+  kind: 'volume',
+  source: 'shop_data',
+  target: '/d',
+  readOnly: false,
+  noCopy: false,
+  external: false,
+};
 
 function holder(id: string, names: readonly string[], more: Partial<Node> = {}): Node {
   const held = names.map((name) => ({ name, createdAt: noon }));
@@ -48,9 +55,11 @@ function calls(objects: readonly AnyObject[], away: readonly string[] = []) {
     volumes: (nodeId, { action, names }) => {
       if (away.includes(nodeId)) return Promise.reject(new GantryError('unreachable', 'not connected'));
       orders.push(`${nodeId}: ${action} ${names.join(' ')}`);
-      return Promise.resolve(names.map((name): VolumeResult => ({ name, code: '', words: '', volume: undefined })));
+      return Promise.resolve(
+        names.map((name): VolumeResult => ({ name, code: '', words: '', volume: undefined })),
+      );
     },
-  }; // prettier-ignore
+  };
   const service = volumeCalls({ store: { view: () => view } as unknown as VolumeDeps['store'], relay });
   type Call = (call: never, done: (error: unknown, answer: unknown) => void) => void;
   const run = (call: unknown, request: unknown): Promise<unknown> =>

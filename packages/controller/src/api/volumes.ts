@@ -71,11 +71,13 @@ function chosen(store: Store, names: readonly string[], nodes: readonly string[]
   const only = new Set(nodes.map((name) => nodeNamed(view, name).id));
   const known = new Map(listVolumes(view).volumes.map((volume) => [volume.name, volume]));
   return [...new Set(names)].map((name) => {
-    const copies = (known.get(name)?.copies ?? []).filter(({ nodeId }) => only.size === 0 || only.has(nodeId));
+    const copies = (known.get(name)?.copies ?? []).filter(
+      ({ nodeId }) => only.size === 0 || only.has(nodeId),
+    );
     if (copies.length === 0) throw notFound(store, name, nodes);
     return { name, copies };
   });
-} // prettier-ignore
+}
 
 /** Copies that no task uses, of volumes that no service has or may go back to; `all`: of any volume. */
 function unused(store: Store, all: boolean): readonly VolumeView[] {
@@ -101,7 +103,9 @@ function asAsked(wanted: Wanted): VolumeOutcome[] {
 
 function notFound(store: Store, name: string, nodes: readonly string[] = []): GantryError {
   const { volumes } = listVolumes(store.view());
-  const near = volumes.map((volume) => volume.name).filter((known) => known.endsWith(`_${name}`) || known.startsWith(name)); // prettier-ignore
+  const near = volumes
+    .map((volume) => volume.name)
+    .filter((known) => known.endsWith(`_${name}`) || known.startsWith(name));
   const where = nodes.length === 0 ? '' : ` on ${nodes.join(', ')}`;
   return new GantryError('not_found', `there is no volume ${name}${where}`, {
     hint: near.length === 0 ? 'gantry volume ls shows them' : `there is ${near.slice(0, 5).join(', ')}`,

@@ -46,10 +46,11 @@ function isDown({ service }: Facts, task: Task): boolean {
 }
 
 function fixesOf({ service }: Facts, { name }: Place, { status, slot }: Task): readonly string[] {
-  if (status.state === 'rejected') return [`gantry image ls, or the registry: is ${service.spec.container.image} there?`];
+  if (status.state === 'rejected')
+    return [`gantry image ls, or the registry: is ${service.spec.container.image} there?`];
   const logs = slot === 0 ? `gantry logs --previous ${service.spec.name}` : `gantry logs --previous ${name}`;
   return status.oom ? ['raise deploy.resources.limits.memory', logs] : [logs];
-} // prettier-ignore
+}
 
 /** Places whose task is new because the one before failed, lately. */
 export function restarted(facts: Facts): Said | undefined {
@@ -108,12 +109,15 @@ export function stopCause(facts: Facts, task: Task): string {
   const { mode } = service.spec;
   if (service.removing) return 'its service is being removed';
   if (task.makesWay !== undefined) return 'one of higher priority needs its room';
-  if (mode.kind === 'replicated' && task.slot > mode.replicas) return `the service was scaled down to ${mode.replicas}`;
+  if (mode.kind === 'replicated' && task.slot > mode.replicas)
+    return `the service was scaled down to ${mode.replicas}`;
   if (node?.state === 'down') return `its host ${node.name} is down, ${node.stateReason}`;
   if (node?.availability === 'drain') return `its host ${node.name} is being drained`;
   const place = facts.places.find(({ tasks }) => tasks.includes(task));
   const next = place?.tasks.find((other) => other.createdAt > task.createdAt);
   if (next && next.revisionId !== task.revisionId)
     return `revision ${numberOf(view, next.revisionId)} took its place`;
-  return next ? `${taskName(view, service, next)} on ${nodeName(view, next.nodeId)} took its place` : 'it is not wanted any more';
-} // prettier-ignore
+  return next
+    ? `${taskName(view, service, next)} on ${nodeName(view, next.nodeId)} took its place`
+    : 'it is not wanted any more';
+}

@@ -83,9 +83,12 @@ export function isCurrent({ service }: Facts, task: Task): boolean {
 /** `web.1, web.2 and 3 more` */
 export function named(places: readonly Place[]): string {
   const more = places.length - 3;
-  const first = places.slice(0, 3).map(({ name }) => name).join(', ');
+  const first = places
+    .slice(0, 3)
+    .map(({ name }) => name)
+    .join(', ');
   return more > 0 ? `${first} and ${more} more` : first;
-} // prettier-ignore
+}
 
 /** `12 s`, `5 min`, `3 h`, `2 days` */
 export function lasting(ms: number): string {

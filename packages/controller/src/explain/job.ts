@@ -50,5 +50,7 @@ function nextWords({ service, now }: Facts): string {
   const { job } = service.spec;
   if (job?.schedule === undefined) return '';
   const at = nextDue(job.schedule, job.timeZone, Math.max(now, service.job?.dealtWith ?? now));
-  return at === undefined ? '; its schedule has no next time' : `; next in ${lasting(at - now)} (${job.schedule}, ${job.timeZone})`;
-} // prettier-ignore
+  return at === undefined
+    ? '; its schedule has no next time'
+    : `; next in ${lasting(at - now)} (${job.schedule}, ${job.timeZone})`;
+}

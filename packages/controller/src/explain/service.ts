@@ -53,11 +53,14 @@ function paused({ service, name, now }: Facts): Said | undefined {
   const { update, hold } = service;
   const fixes = [`gantry resume ${name}`, `gantry rollback ${name}`];
   if (update?.state === 'paused' && update.to === service.revisionId)
-    return { answer: `the update of ${name} is paused since ${lasting(now - update.at)}: ${update.reason}`, fixes };
+    return {
+      answer: `the update of ${name} is paused since ${lasting(now - update.at)}: ${update.reason}`,
+      fixes,
+    };
   if (hold?.paused && update?.state !== 'done')
     return { answer: `the update of ${name} was paused by hand ${lasting(now - hold.at)} ago`, fixes };
   return undefined;
-} // prettier-ignore
+}
 
 function waits({ service, name }: Facts): Said | undefined {
   if (service.waiting === undefined) return undefined;
@@ -84,7 +87,8 @@ function hostWords({ view }: Facts, task: Task, reason: string): Pick<Said, 'fix
   const found = explainTask(view, task);
   if (!found) return {};
   const { perNode, smallestChange: change } = found;
-  const on = change?.host === undefined || change.words.includes(change.host) ? '' : `, and ${change.host} takes it`;
+  const on =
+    change?.host === undefined || change.words.includes(change.host) ? '' : `, and ${change.host} takes it`;
   const counted = perNode.some(({ name }) => !reason.includes(`${name}: `));
   const lines = perNode.slice(0, mostHosts).map(({ name, reasons }) => `${name}: ${reasons.join('; and ')}`);
   const more = perNode.length - mostHosts;
@@ -92,7 +96,7 @@ function hostWords({ view }: Facts, task: Task, reason: string): Pick<Said, 'fix
     ...(change && { fixes: [`${change.words}${on}`] }),
     ...(counted && { details: [...lines, ...(more > 0 ? [`and ${more} hosts more`] : [])] }),
   };
-} // prettier-ignore
+}
 
 function unhealthy({ places }: Facts): Said | undefined {
   const sick = places.filter(({ live }) => live?.status.state === 'running' && !live.status.ready);
@@ -106,7 +110,9 @@ function unhealthy({ places }: Facts): Said | undefined {
 
 function coming({ places, view, now }: Facts): Said | undefined {
   const states = ['assigned', 'preparing', 'starting'];
-  const on = places.filter(({ live }) => live && live.nodeId !== undefined && states.includes(live.status.state));
+  const on = places.filter(
+    ({ live }) => live && live.nodeId !== undefined && states.includes(live.status.state),
+  );
   const live = on[0]?.live;
   if (!live) return undefined;
   const node = view.get('node', live.nodeId ?? '');
@@ -114,7 +120,7 @@ function coming({ places, view, now }: Facts): Said | undefined {
   const since = lasting(now - live.status.at);
   const verb = on.length === 1 ? 'is' : 'are';
   return { answer: `${named(on)} ${verb} starting since ${since}: ${live.status.reason}${deaf}` };
-} // prettier-ignore
+}
 
 function rolling({ service, places, view, name, now }: Facts): Said | undefined {
   const { update } = service;
@@ -122,16 +128,21 @@ function rolling({ service, places, view, name, now }: Facts): Said | undefined 
   const target = targetRevision(service);
   const there = places.filter(({ live }) => live?.revisionId === target && live.status.ready).length;
   const since = lasting(now - update.startedAt);
-  return { answer: `${name} goes to revision ${numberOf(view, target)} since ${since}: ${there} of ${places.length} places run it` };
-} // prettier-ignore
+  return {
+    answer: `${name} goes to revision ${numberOf(view, target)} since ${since}: ${there} of ${places.length} places run it`,
+  };
+}
 
 function fine({ places, service, name, now }: Facts): Said {
   const ready = places.flatMap(({ live }) => (live?.status.ready ? [live] : []));
   const wanted = service.spec.mode.kind === 'replicated' ? service.spec.mode.replicas : places.length;
-  if (wanted === 0) return { answer: `${name} runs nothing: ${service.spec.mode.kind === 'global' ? 'no host takes it' : 'it is scaled to 0'}` };
+  if (wanted === 0)
+    return {
+      answer: `${name} runs nothing: ${service.spec.mode.kind === 'global' ? 'no host takes it' : 'it is scaled to 0'}`,
+    };
   const done = places.filter(({ live, tasks }) => !live && tasks[0]?.status.state === 'complete').length;
   if (done > 0) return { answer: `${name}: ${done} of ${wanted} ended well, and are not run again` };
   const since = Math.max(0, ...ready.map(({ status }) => status.at));
   const words = since > 0 ? ` since ${lasting(now - since)}` : '';
   return { answer: `${name} is as it should be: ${ready.length} of ${wanted} ready${words}` };
-} // prettier-ignore
+}

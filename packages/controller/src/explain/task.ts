@@ -23,18 +23,20 @@ function stateWords(facts: Facts, task: Task): Said {
   const node = nodeName(view, task.nodeId);
   const ago = lasting(now - status.at);
   if (isTerminal(status.state)) return { answer: `${name} ${ended(facts, task)}`, ...logsOf(task) };
-  if (desired !== 'running')
-    return { answer: `${name} is stopping on ${node}: ${stopCause(facts, task)}` };
+  if (desired !== 'running') return { answer: `${name} is stopping on ${node}: ${stopCause(facts, task)}` };
   if (task.nodeId === undefined)
     return { answer: `${name} waits for a host since ${lasting(now - task.createdAt)}: ${status.reason}` };
   const host = view.get('node', task.nodeId);
   if (host?.state === 'down')
-    return { answer: `${name} was ${status.state} when its host ${node} was last heard: ${host.stateReason}` };
-  if (status.state !== 'running') return { answer: `${name} is ${status.state} on ${node} since ${ago}: ${status.reason}` };
+    return {
+      answer: `${name} was ${status.state} when its host ${node} was last heard: ${host.stateReason}`,
+    };
+  if (status.state !== 'running')
+    return { answer: `${name} is ${status.state} on ${node} since ${ago}: ${status.reason}` };
   if (!status.ready) return { answer: `${name} runs on ${node} but gets no traffic: ${status.reason}` };
   const revision = numberOf(view, task.revisionId);
   return { answer: `${name} runs revision ${revision} on ${node} and is ready since ${ago}` };
-} // prettier-ignore
+}
 
 function ended(facts: Facts, task: Task): string {
   const { status } = task;

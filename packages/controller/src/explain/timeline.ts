@@ -38,20 +38,30 @@ function servicePast({ service, view, name }: Facts): readonly Happened[] {
     what: `revision ${number} ${cause ?? 'made'}`,
   }));
   const way = update
-    ? [{ at: update.at, about: name, what: `update ${update.back ? 'back, ' : ''}${update.state}: ${update.reason}` }]
+    ? [
+        {
+          at: update.at,
+          about: name,
+          what: `update ${update.back ? 'back, ' : ''}${update.state}: ${update.reason}`,
+        },
+      ]
     : [];
-  const held = hold ? [{ at: hold.at, about: name, what: hold.paused ? 'paused by hand' : 'resumed by hand' }] : [];
+  const held = hold
+    ? [{ at: hold.at, about: name, what: hold.paused ? 'paused by hand' : 'resumed by hand' }]
+    : [];
   const runs = (job?.runs ?? []).flatMap(({ number, endedAt, startedAt, dueAt, state, reason }) => [
     { at: endedAt ?? startedAt ?? dueAt, about: name, what: `run ${number} ${state}: ${reason}` },
   ]);
   return [...revisions, ...way, ...held, ...runs];
-} // prettier-ignore
+}
 
 function hostPast({ view }: Facts, tasks: readonly Task[]): readonly Happened[] {
   const ids = [...new Set(tasks.flatMap(({ nodeId }) => nodeId ?? []))];
   return ids.flatMap((id) => {
     const node = view.get('node', id);
     if (node?.silentSince === undefined) return [];
-    return [{ at: node.silentSince, about: node.name, what: `fell silent; ${node.state}: ${node.stateReason}` }];
+    return [
+      { at: node.silentSince, about: node.name, what: `fell silent; ${node.state}: ${node.stateReason}` },
+    ];
   });
-} // prettier-ignore
+}

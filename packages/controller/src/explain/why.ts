@@ -57,13 +57,14 @@ export function whyNode(view: View, node: Node, now: number): Why {
       fixes: [`gantry node uncordon ${name}`],
     });
   if (pressure !== undefined) said.push({ answer: `${name} gets no new tasks: ${pressure}` });
-  if (said.length === 0) said.push({ answer: `${name} is as it should be: ${stateReason}, ${held.length} tasks` });
+  if (said.length === 0)
+    said.push({ answer: `${name} is as it should be: ${stateReason}, ${held.length} tasks` });
   const silent =
     silentSince === undefined
       ? []
       : [{ at: silentSince, about: name, what: `fell silent, ${lasting(now - silentSince)} ago` }];
   return answered(name, said, [{ at: node.createdAt, about: name, what: 'joined' }, ...silent]);
-} // prettier-ignore
+}
 
 function answered(about: string, said: readonly Said[], timeline: readonly Happened[]): Why {
   const [first, ...more] = said;

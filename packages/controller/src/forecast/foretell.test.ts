@@ -114,15 +114,19 @@ test('what would find no host once one is lost is told by host, and what would, 
 test('a job is told to its end, and what depends on it begins after it', () => {
   const cluster = clusterOf({});
   const job = { parallelism: 0, retries: 0, timeZone: 'UTC', overlap: 'skip', missed: 'skip' } as const;
-  const dependsOn = [{ service: 'migrate', condition: 'service_completed_successfully', required: true }] as const;
+  const dependsOn = [
+    { service: 'migrate', condition: 'service_completed_successfully', required: true },
+  ] as const;
   cluster.apply('migrate', aSpec({ name: 'migrate', job }));
   cluster.apply('web', web(1, { dependsOn }));
   const told = ahead(cluster.view, []);
   expect(told.atRest).toBe(true);
-  const order = told.steps.filter(({ places }) => places.length > 0).map(({ what, service }) => `${service} ${what}`);
+  const order = told.steps
+    .filter(({ places }) => places.length > 0)
+    .map(({ what, service }) => `${service} ${what}`);
   expect(order).toEqual(['shop/migrate start', 'shop/migrate end', 'shop/web start', 'shop/web ready']);
   expect(told.steps.map(({ words }) => words)).toContain('waits for migrate to have ended well');
-}); // prettier-ignore
+});
 
 test('the same view gives the same forecast', () => {
   const { view } = clusterOf({ web: web(5) });

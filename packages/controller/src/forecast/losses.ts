@@ -47,11 +47,14 @@ function withoutNode(sketch: Sketch, node: Node): readonly Unfit[] {
   const made = lost.map((task) => again(task));
   for (const task of made) sketch.put(task);
   const { refused } = placeWaiting(view.derived(clusterOf), mostTasks);
-  const unfit = counted(view, refused.filter(({ task }) => !waitedBefore.has(task.id)));
+  const unfit = counted(
+    view,
+    refused.filter(({ task }) => !waitedBefore.has(task.id)),
+  );
   for (const { id } of made) sketch.delete('task', id);
   sketch.put(node);
   return unfit;
-} // prettier-ignore
+}
 
 /** A task of a global service belongs to its host, and one of a job that is over is not made again. */
 function isReplaced(view: View, { desired, status, slot }: Task): boolean {

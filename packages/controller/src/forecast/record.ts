@@ -67,10 +67,11 @@ export class Recorder {
     const seen = this.#seen.get((after ?? before)?.serviceId ?? '');
     if (!seen) return;
     this.lastAt = atMs;
-    seen.ready += Number(after !== undefined && isReady(after)) - Number(before !== undefined && isReady(before));
+    seen.ready +=
+      Number(after !== undefined && isReady(after)) - Number(before !== undefined && isReady(before));
     seen.lowest = Math.min(seen.lowest, seen.ready);
     if (after) this.#task(seen, before, after, view, atMs);
-  } // prettier-ignore
+  }
 
   #task(seen: Counted, before: Task | undefined, after: Task, view: View, atMs: number): void {
     const place = placeOf(view, after);
@@ -125,8 +126,10 @@ function sameButPlaces(a: Step, b: Step): boolean {
 }
 
 function hasEnded({ status, nodeId }: Task): boolean {
-  return nodeId === undefined || ['complete', 'failed', 'rejected', 'shutdown', 'orphaned'].includes(status.state);
-} // prettier-ignore
+  return (
+    nodeId === undefined || ['complete', 'failed', 'rejected', 'shutdown', 'orphaned'].includes(status.state)
+  );
+}
 
 function placeOf(view: View, { serviceId, slot, nodeId, only }: Task): string {
   const name = view.get('service', serviceId)?.spec.name ?? serviceId;
@@ -145,5 +148,7 @@ function updateWords(before: Service | undefined, { update }: Service, view: Vie
     return update.state === 'done'
       ? `revision ${number(update.stable)} runs again`
       : `rolls back to revision ${number(update.stable)}: ${update.reason}`;
-  return update.state === 'done' ? `revision ${number(update.to)} runs` : `goes to revision ${number(update.to)}`;
-} // prettier-ignore
+  return update.state === 'done'
+    ? `revision ${number(update.to)} runs`
+    : `goes to revision ${number(update.to)}`;
+}

@@ -147,7 +147,12 @@ class FileImageStore implements ImageStore {
 
   async readBlob(digest: string): Promise<ReadStream> {
     const path = this.#path(digest);
-    const there = path !== undefined && (await stat(path).then(() => true, () => false)); // prettier-ignore
+    const there =
+      path !== undefined &&
+      (await stat(path).then(
+        () => true,
+        () => false,
+      ));
     if (path === undefined || !there)
       throw new GantryError('not_found', `no loaded image has the blob ${digest}`);
     return createReadStream(path, { highWaterMark: 256 << 10 });

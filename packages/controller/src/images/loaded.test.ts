@@ -2,8 +2,11 @@ import { expect, test } from 'vitest';
 import { imagesNamed, prunable, withLoaded, type LoadedImage } from './loaded.ts';
 
 const image = (ref: string, digit: string): LoadedImage => ({
-  ref, digest: `sha256:${digit.repeat(64)}`, sizeBytes: 1, loadedAt: 1,
-}); // prettier-ignore
+  ref,
+  digest: `sha256:${digit.repeat(64)}`,
+  sizeBytes: 1,
+  loadedAt: 1,
+});
 
 test('a name means what was loaded last; what had it before stays without it', () => {
   expect(withLoaded([image('web:1', 'a')], [image('web:1', 'b')])).toEqual([

@@ -31,7 +31,12 @@ export const schedule: Reconciler<'all'> = {
     const { placed, refused, more } = placeWaiting(view.derived(clusterOf), maxPlacements);
     const writes: Write[] = [];
     for (const { task, node } of placed) {
-      const status = { ...task.status, state: 'assigned', at: env.now, reason: `placed on ${node.name}` } as const;
+      const status = {
+        ...task.status,
+        state: 'assigned',
+        at: env.now,
+        reason: `placed on ${node.name}`,
+      } as const;
       writes.push({ op: 'put', object: placedOn(task, node.id, status) });
     }
     for (const { task, reason } of refused) {
@@ -39,7 +44,7 @@ export const schedule: Reconciler<'all'> = {
       writes.push({ op: 'put', object: { ...task, status } });
     }
     return { writes, ...(more && { more }) };
-  }, // prettier-ignore
+  },
 };
 
 function waits(task: Task): boolean {

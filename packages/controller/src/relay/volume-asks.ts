@@ -28,7 +28,10 @@ export class VolumeAsks {
     const streamId = this.#newId();
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(answerMs, () =>
-        this.#fail(streamId, new GantryError('timeout', 'the host has not answered yet; it may still be at it')),
+        this.#fail(
+          streamId,
+          new GantryError('timeout', 'the host has not answered yet; it may still be at it'),
+        ),
       );
       this.#waiting.set(streamId, {
         nodeId,
@@ -37,7 +40,7 @@ export class VolumeAsks {
       });
       send(streamId);
     });
-  } // prettier-ignore
+  }
 
   answer(streamId: string, results: readonly VolumeResult[]): void {
     const ask = this.#waiting.get(streamId);

@@ -194,10 +194,11 @@ export class Cluster {
     const name = nameOf(service);
     for (const other of this.#view.all('service')) {
       const names = other.spec.placement?.apart.includes(name);
-      if (names && !others.some(({ id }) => id === other.id)) others.push({ id: other.id, name: nameOf(other) });
+      if (names && !others.some(({ id }) => id === other.id))
+        others.push({ id: other.id, name: nameOf(other) });
     }
     return others;
-  } // prettier-ignore
+  }
 }
 
 /** The scheduler's state of a view: built once, then kept up to date by the view's changes. */
@@ -213,8 +214,10 @@ function nameOf({ spec }: Service): string {
 
 /** A task that waits for a place, as `View.unplacedTasks` has it. */
 function waits({ nodeId, desired, status }: Task): boolean {
-  return nodeId === undefined && desired === 'running' && (status.state === 'new' || status.state === 'pending');
-} // prettier-ignore
+  return (
+    nodeId === undefined && desired === 'running' && (status.state === 'new' || status.state === 'pending')
+  );
+}
 
 function sameHold(before: Task, after: Task): boolean {
   return (

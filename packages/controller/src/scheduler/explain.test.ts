@@ -45,17 +45,47 @@ describe('the smallest change that makes a task fit', () => {
   });
 
   test.each<readonly [string, readonly Node[], Revision, string]>([
-    ['a cordoned host before all else', [n1, n2, aNode({ id: 'n3', name: 'n3', availability: 'pause' })], asking(4_000), 'gantry node uncordon n3'],
-    ['space on a disk', [{ ...n1, pressure: '97 % of the disk is used' }], asking(1), 'free space on the disk of n1'],
-    ['a lower reservation, the one nearest to what is asked for', [n1, n2], asking(3_500), 'lower the cpu reservation from 3.50 to 3.00'],
-    ['a label', [n1, { ...n2, state: 'down' }], asking(1, { constraints: ['node.labels.disk==ssd'] }), 'gantry node label n1 disk=ssd'],
-    ['a device less', [{ ...n1, description: { ...n1.description, devices: { gpu: 1 } } }], asking(1, { placement: { ...free, devices: { gpu: 2 } } }), 'lower the gpu reservation from 2 to 1'],
+    [
+      'a cordoned host before all else',
+      [n1, n2, aNode({ id: 'n3', name: 'n3', availability: 'pause' })],
+      asking(4_000),
+      'gantry node uncordon n3',
+    ],
+    [
+      'space on a disk',
+      [{ ...n1, pressure: '97 % of the disk is used' }],
+      asking(1),
+      'free space on the disk of n1',
+    ],
+    [
+      'a lower reservation, the one nearest to what is asked for',
+      [n1, n2],
+      asking(3_500),
+      'lower the cpu reservation from 3.50 to 3.00',
+    ],
+    [
+      'a label',
+      [n1, { ...n2, state: 'down' }],
+      asking(1, { constraints: ['node.labels.disk==ssd'] }),
+      'gantry node label n1 disk=ssd',
+    ],
+    [
+      'a device less',
+      [{ ...n1, description: { ...n1.description, devices: { gpu: 1 } } }],
+      asking(1, { placement: { ...free, devices: { gpu: 2 } } }),
+      'lower the gpu reservation from 2 to 1',
+    ],
     ['a host that is down', [{ ...n1, state: 'down' }], asking(1), 'bring n1 back'],
-    ['a new host when one change is not enough', [{ ...n1, availability: 'pause' }], asking(9_000, { constraints: ['node.labels.disk==ssd'] }), 'add a host with 9.00 cpu, node.labels.disk==ssd'],
+    [
+      'a new host when one change is not enough',
+      [{ ...n1, availability: 'pause' }],
+      asking(9_000, { constraints: ['node.labels.disk==ssd'] }),
+      'add a host with 9.00 cpu, node.labels.disk==ssd',
+    ],
     ['the first host', [], asking(1_000), 'add a host with 1.00 cpu'],
   ])('may be %s', (_what, nodes, revision, expected) => {
     expect(words(explained(nodes, revision, [1_000, 2_000]))).toBe(expected);
-  }); // prettier-ignore
+  });
 
   test('of one that must be near a service that runs nowhere is to start that', () => {
     const view = viewOf([n1, asking(1)]);

@@ -113,7 +113,12 @@ function ofNode(
 
 function constraint(text: string): Rule {
   const parsed = parseConstraint(text);
-  if (typeof parsed === 'string') return ofNode(`cannot tell: ${parsed}`, () => true, () => parsed); // prettier-ignore
+  if (typeof parsed === 'string')
+    return ofNode(
+      `cannot tell: ${parsed}`,
+      () => true,
+      () => parsed,
+    );
   const { attribute, operator, values } = parsed;
   const label = attribute.startsWith('node.labels.') ? attribute.slice('node.labels.'.length) : undefined;
   const canLabel = label !== undefined && ['==', 'in'].includes(operator);

@@ -31,7 +31,10 @@ interface Wanted {
   readonly waiting?: number;
 }
 
-function service(id: string, { priority, preempt, cpuMillis, parallelism = 1, on = [], waiting = 0 }: Wanted): readonly AnyObject[] {
+function service(
+  id: string,
+  { priority, preempt, cpuMillis, parallelism = 1, on = [], waiting = 0 }: Wanted,
+): readonly AnyObject[] {
   const placement = { ...defaultPlacement, priority, ...(preempt && { preempt }) };
   const mode = { kind: 'replicated', replicas: on.length + waiting } as const;
   const spec = aSpec({ name: id, placement, mode, update: { ...defaultUpdate, parallelism } });
@@ -41,10 +44,12 @@ function service(id: string, { priority, preempt, cpuMillis, parallelism = 1, on
   return [
     aRevision({ id: `${id}-r`, serviceId: id, container }),
     aService({ id, spec, revisionId: `${id}-r` }),
-    ...on.map((nodeId, index) => task(index + 1, { nodeId, status: aStatus({ state: 'running', ready: true }) })),
+    ...on.map((nodeId, index) =>
+      task(index + 1, { nodeId, status: aStatus({ state: 'running', ready: true }) }),
+    ),
     ...Array.from({ length: waiting }, (_, index) => task(on.length + index + 1, {})),
   ];
-} // prettier-ignore
+}
 
 const hosts = ['n1', 'n2', 'n3'];
 const nodes = hosts.map((id) => aNode({ id, name: id }));
@@ -62,10 +67,25 @@ describe('a task of high priority that no host takes', () => {
 
   test('stops the fewest tasks that yield, of the lowest priority', () => {
     expect(victims(service('t', taker), service('a', { ...low, on: ['n1', 'n2', 'n3'] }))).toHaveLength(1);
-    const [two, one] = [service('a', { ...low, cpuMillis: 1_000, on: ['n1', 'n1', 'n1'] }), service('b', { ...low, priority: 5, on: ['n2'] })];
-    expect(victims(service('t', taker), two, one, service('c', { priority: 0, cpuMillis: 4_000, on: ['n3'] }))).toEqual(['b1']);
-    const [lower, higher] = [service('a', { ...low, priority: 1, on: ['n2'] }), service('b', { ...low, priority: 2, on: ['n1'] })];
-    expect(victims(service('t', taker), lower, higher, service('c', { priority: 0, cpuMillis: 4_000, on: ['n3'] }))).toEqual(['a1']);
+    const [two, one] = [
+      service('a', { ...low, cpuMillis: 1_000, on: ['n1', 'n1', 'n1'] }),
+      service('b', { ...low, priority: 5, on: ['n2'] }),
+    ];
+    expect(
+      victims(service('t', taker), two, one, service('c', { priority: 0, cpuMillis: 4_000, on: ['n3'] })),
+    ).toEqual(['b1']);
+    const [lower, higher] = [
+      service('a', { ...low, priority: 1, on: ['n2'] }),
+      service('b', { ...low, priority: 2, on: ['n1'] }),
+    ];
+    expect(
+      victims(
+        service('t', taker),
+        lower,
+        higher,
+        service('c', { priority: 0, cpuMillis: 4_000, on: ['n3'] }),
+      ),
+    ).toEqual(['a1']);
   });
 
   test.each<readonly [string, Partial<Wanted>, Partial<Wanted>]>([
@@ -76,7 +96,9 @@ describe('a task of high priority that no host takes', () => {
     ['it would not help', { cpuMillis: 5_000 }, {}],
     ['a host fits', {}, { on: ['n1', 'n2'] }],
   ])('stops none when %s', (_what, more, other) => {
-    expect(victims(service('t', { ...taker, ...more }), service('a', { ...low, on: hosts, ...other }))).toEqual([]);
+    expect(
+      victims(service('t', { ...taker, ...more }), service('a', { ...low, on: hosts, ...other })),
+    ).toEqual([]);
   });
 
   test('counts room that is becoming free, and stops no second one for it', () => {
@@ -92,7 +114,7 @@ describe('a task of high priority that no host takes', () => {
     expect(victims(takers, service('a', { ...low, parallelism: 2, on: hosts }))).toHaveLength(2);
     expect(victims(takers, service('a', { ...low, parallelism: 0, on: hosts }))).toHaveLength(3);
   });
-}); // prettier-ignore
+});
 
 const someService = (id: string): fc.Arbitrary<readonly AnyObject[]> =>
   fc

@@ -84,9 +84,10 @@ export class NodeClass {
     this.#tasks = this.#loads.services.of(serviceId);
     this.#images = this.#loads.images.of(revision.image.digest);
     if (before[0] === this.#tasks && before[1] === this.#images) return seen;
-    for (const rows of [...before, this.#tasks, this.#images]) for (const slot of rows.keys()) this.#refresh(slot);
+    for (const rows of [...before, this.#tasks, this.#images])
+      for (const slot of rows.keys()) this.#refresh(slot);
     return seen + this.#tasks.size + this.#images.size;
-  } // prettier-ignore
+  }
 
   /** Looks again at the rows that changed since the last time, or at all of them if that is less. */
   sync(): number {

@@ -46,7 +46,11 @@ const aRule: fc.Arbitrary<Placement> = fc
     maxPerNode: fc.constantFrom(undefined, undefined, 1, 2),
     near: fc.constantFrom<readonly string[]>([], [], ['shop/a']),
     apart: fc.constantFrom<readonly string[]>([], [], ['shop/b'], ['shop/c']),
-    spread: fc.constantFrom<readonly string[]>([], ['node.labels.zone'], ['node.labels.zone', 'node.labels.disk']),
+    spread: fc.constantFrom<readonly string[]>(
+      [],
+      ['node.labels.zone'],
+      ['node.labels.zone', 'node.labels.disk'],
+    ),
     prefer: fc.constantFrom<Placement['prefer']>([], [{ constraint: 'node.labels.disk==ssd', weight: 50 }]),
     priority: fc.constantFrom(0, 0, 5),
   })
@@ -55,11 +59,16 @@ const aRule: fc.Arbitrary<Placement> = fc
     ...rest,
     devices: gpu > 0 ? { gpu } : {},
     ...(maxPerNode !== undefined && { maxPerNode }),
-  })); // prettier-ignore
+  }));
 
 const someService = (id: string): fc.Arbitrary<readonly AnyObject[]> =>
   fc
-    .record({ placement: aRule, cpuMillis: fc.constantFrom(0, 300, 700), ssd: fc.boolean(), port: fc.boolean() })
+    .record({
+      placement: aRule,
+      cpuMillis: fc.constantFrom(0, 300, 700),
+      ssd: fc.boolean(),
+      port: fc.boolean(),
+    })
     .map(({ placement, cpuMillis, ssd, port }) => {
       const constraints = ssd ? ['node.labels.disk==ssd'] : [];
       const revision = aRevision({
@@ -70,8 +79,11 @@ const someService = (id: string): fc.Arbitrary<readonly AnyObject[]> =>
         placement: hardPart(placement),
         ports: port ? [{ target: 80, published: 8080, protocol: 'tcp', mode: 'host' }] : [],
       });
-      return [revision, aService({ id, spec: aSpec({ name: id, placement, constraints }), revisionId: revision.id })];
-    }); // prettier-ignore
+      return [
+        revision,
+        aService({ id, spec: aSpec({ name: id, placement, constraints }), revisionId: revision.id }),
+      ];
+    });
 
 const someTask = (id: string): fc.Arbitrary<Task> =>
   fc
@@ -81,9 +93,20 @@ const someTask = (id: string): fc.Arbitrary<Task> =>
       state: fc.constantFrom('running', 'assigned', 'failed' as const),
     })
     .map(({ service, node, state }) => {
-      const status = { state: node === undefined ? 'pending' : state, at: 0, reason: 'by chance', ready: false } as const;
-      return aTask({ id, serviceId: service, revisionId: `${service}-r`, status, ...(node !== undefined && { nodeId: node }) });
-    }); // prettier-ignore
+      const status = {
+        state: node === undefined ? 'pending' : state,
+        at: 0,
+        reason: 'by chance',
+        ready: false,
+      } as const;
+      return aTask({
+        id,
+        serviceId: service,
+        revisionId: `${service}-r`,
+        status,
+        ...(node !== undefined && { nodeId: node }),
+      });
+    });
 
 const someObjects: fc.Arbitrary<readonly AnyObject[]> = fc
   .tuple(
@@ -125,13 +148,18 @@ describe('placing', () => {
           const [node, revision] = [view.get('node', task.nodeId!)!, revisionOf(view, task)];
           const there = onNode(view, node.id);
           expect([node.state, node.availability]).toEqual(['ready', 'active']);
-          for (const text of revision.constraints) expect(meets(node, parseConstraint(text) as never)).toBe(true);
+          for (const text of revision.constraints)
+            expect(meets(node, parseConstraint(text) as never)).toBe(true);
           const sum = (of: (revision: Revision) => number): number =>
             there.reduce((total, other) => total + of(revisionOf(view, other)), 0);
           if (revision.container.reservations.cpuMillis !== undefined)
-            expect(sum((r) => r.container.reservations.cpuMillis ?? 0)).toBeLessThanOrEqual(node.description.cpuMillis);
+            expect(sum((r) => r.container.reservations.cpuMillis ?? 0)).toBeLessThanOrEqual(
+              node.description.cpuMillis,
+            );
           if (revision.placement?.devices.gpu !== undefined)
-            expect(sum((r) => r.placement?.devices.gpu ?? 0)).toBeLessThanOrEqual(node.description.devices?.gpu ?? 0);
+            expect(sum((r) => r.placement?.devices.gpu ?? 0)).toBeLessThanOrEqual(
+              node.description.devices?.gpu ?? 0,
+            );
           if (revision.ports.length > 0)
             expect(there.filter((other) => revisionOf(view, other).ports.length > 0)).toHaveLength(1);
           const own = there.filter(({ serviceId }) => serviceId === task.serviceId);
@@ -145,7 +173,7 @@ describe('placing', () => {
         }
       }),
     );
-  }); // prettier-ignore
+  });
 
   test('spreads a service over hosts that are alike within one task', () => {
     fc.assert(
@@ -172,10 +200,13 @@ describe('placing', () => {
   });
 
   test('what is kept from decision to decision decides as what is counted anew', () => {
-    const steps = fc.array(fc.tuple(someObjects, fc.nat(), fc.constantFrom('put', 'put', 'put', 'delete', 'place')), {
-      minLength: 1,
-      maxLength: 12,
-    });
+    const steps = fc.array(
+      fc.tuple(someObjects, fc.nat(), fc.constantFrom('put', 'put', 'put', 'delete', 'place')),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
     fc.assert(
       fc.property(someObjects, steps, (objects, changes) => {
         const view = viewOf(objects);
@@ -190,7 +221,7 @@ describe('placing', () => {
       }),
       { numRuns: 150 },
     );
-  }); // prettier-ignore
+  });
 
   test('places the higher priority first when there is room for one', () => {
     const placement = { ...defaultPlacement, priority: 10 };

@@ -27,15 +27,33 @@ interface Has {
 function cluster(hosts: readonly string[], services: Readonly<Record<string, Has>>): Tables {
   const nodes = hosts.map((id, index) => aNode({ id, labels: { zone: index % 2 === 0 ? 'a' : 'b' } }));
   const objects = Object.entries(services).flatMap(([name, { on, container, spec, service }]) => {
-    const own = aSpec({ name, mode: { kind: 'replicated', replicas: on.length }, container: aContainer(container), ...spec });
-    const revision = aRevision({ id: `${name}-r1`, serviceId: name, container: own.container, ports: own.ports, settings: own });
+    const own = aSpec({
+      name,
+      mode: { kind: 'replicated', replicas: on.length },
+      container: aContainer(container),
+      ...spec,
+    });
+    const revision = aRevision({
+      id: `${name}-r1`,
+      serviceId: name,
+      container: own.container,
+      ports: own.ports,
+      settings: own,
+    });
     const tasks = on.map((nodeId, index) =>
-      aTask({ id: `${name}-${index + 1}`, serviceId: name, revisionId: revision.id, slot: index + 1, nodeId, status: aStatus({ state: 'running', ready: true }) }),
+      aTask({
+        id: `${name}-${index + 1}`,
+        serviceId: name,
+        revisionId: revision.id,
+        slot: index + 1,
+        nodeId,
+        status: aStatus({ state: 'running', ready: true }),
+      }),
     );
     return [aService({ id: name, spec: own, revisionId: revision.id, ...service }), revision, ...tasks];
   });
   return viewOf([...nodes, ...objects]);
-} // prettier-ignore
+}
 
 const all = { maxMoves: 20, wants: () => true, now: 0 };
 
@@ -62,19 +80,26 @@ describe('rebalance', () => {
   });
 
   test('evens out hosts also where no service is on one twice', () => {
-    const view = cluster(['n1', 'n2', 'n3'], { a: { on: ['n1', 'n2'] }, b: { on: ['n1', 'n2'] }, c: { on: ['n1', 'n2'] } });
+    const view = cluster(['n1', 'n2', 'n3'], {
+      a: { on: ['n1', 'n2'] },
+      b: { on: ['n1', 'n2'] },
+      c: { on: ['n1', 'n2'] },
+    });
     const moves = rebalance(view, all);
     expect(moves.map(({ to }) => to)).toEqual(['n3', 'n3']);
     expect(new Set(moves.map(({ from }) => from))).toEqual(new Set(['n1', 'n2']));
     expect(moves[0]?.why).toContain('n3 is less busy');
-  }); // prettier-ignore
+  });
 
   test('makes no more moves than it may, and those that gain most first', () => {
-    const view = cluster(['n1', 'n2'], { web: { on: ['n1', 'n1', 'n1', 'n1', 'n1', 'n1'] }, one: { on: ['n1'] } });
+    const view = cluster(['n1', 'n2'], {
+      web: { on: ['n1', 'n1', 'n1', 'n1', 'n1', 'n1'] },
+      one: { on: ['n1'] },
+    });
     const moves = rebalance(view, { ...all, maxMoves: 2 });
     expect(moves.map(({ task }) => task.serviceId)).toEqual(['web', 'web']);
     expect(moves[0]?.gain).toBeGreaterThan(moves[1]?.gain ?? Infinity);
-  }); // prettier-ignore
+  });
 
   const port = [{ target: 80, published: 80, protocol: 'tcp', mode: 'host' }] as const;
   const volume = { volumes: [{ kind: 'volume', source: 'data', target: '/data', readOnly: true }] } as never;
@@ -131,8 +156,10 @@ describe('rebalance', () => {
           expect(++rounds).toBeLessThan(40);
         }
         // A host that had room still has none too little.
-        loads.nodes.forEach((_, slot) => expect(loads.cpuFree[slot]).toBeGreaterThanOrEqual(Math.min(0, free[slot] ?? 0)));
+        loads.nodes.forEach((_, slot) =>
+          expect(loads.cpuFree[slot]).toBeGreaterThanOrEqual(Math.min(0, free[slot] ?? 0)),
+        );
       }),
     );
-  }); // prettier-ignore
+  });
 });

@@ -64,10 +64,11 @@ export function rebalance(view: View, options: RebalanceOptions): readonly Move[
       moves.push(moveOf(cluster, best));
     }
   } finally {
-    for (const { slot, requirement, sign } of counted) cluster.loads.count(slot, requirement, sign === 1 ? -1 : 1);
+    for (const { slot, requirement, sign } of counted)
+      cluster.loads.count(slot, requirement, sign === 1 ? -1 : 1);
   }
   return moves;
-} // prettier-ignore
+}
 
 function movable(
   view: View,

@@ -20,9 +20,14 @@ const namesOf = (bytes: Buffer): readonly string[] => entriesOf(filtered(bytes))
 describe('what the filter writes', () => {
   test('is the same whatever pieces the archive came in', () => {
     const bytes = archive(
-      dir('a/'), file('a/b', 'content'.repeat(300)), pax({ path: `a/${'l'.repeat(150)}`, 'SCHILY.xattr.user.k': 'v' }),
-      file('short', 'y'), symlink('s', 'a/b'), hardlink('h', 'a/b'), file('a/.wh.gone', ''),
-    ); // prettier-ignore
+      dir('a/'),
+      file('a/b', 'content'.repeat(300)),
+      pax({ path: `a/${'l'.repeat(150)}`, 'SCHILY.xattr.user.k': 'v' }),
+      file('short', 'y'),
+      symlink('s', 'a/b'),
+      hardlink('h', 'a/b'),
+      file('a/.wh.gone', ''),
+    );
     const whole = filtered(bytes);
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 2_000 })), (sizes) => {

@@ -113,7 +113,12 @@ function watched(child: ChildProcess): Jailed {
 async function find(tool: string): Promise<string | undefined> {
   for (const dir of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
     const path = join(dir, tool);
-    const there = dir !== '' && (await stat(path).then((info) => info.isFile(), () => false)); // prettier-ignore
+    const there =
+      dir !== '' &&
+      (await stat(path).then(
+        (info) => info.isFile(),
+        () => false,
+      ));
     if (there) return path;
   }
   return undefined;

@@ -13,8 +13,16 @@ const maxExtensionBytes = 1 << 20;
 const maxExtensions = 16;
 
 const kinds: Readonly<Record<string, EntryKind>> = {
-  '0': 'file', '7': 'file', S: 'file', '1': 'link', '2': 'symlink', '3': 'char', '4': 'block', '5': 'dir', '6': 'fifo',
-}; // prettier-ignore
+  '0': 'file',
+  '7': 'file',
+  S: 'file',
+  '1': 'link',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'dir',
+  '6': 'fifo',
+};
 
 /** What extension headers say of the entry that follows them. */
 interface Extension {

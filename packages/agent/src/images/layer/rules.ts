@@ -156,6 +156,14 @@ function kept({ attributes }: Entry): Map<string, string> {
 
 function bare(name: string, kind: 'char' | 'dir'): Entry {
   return {
-    name, kind, linkName: '', mode: 0o755, uid: 0, gid: 0, mtime: '0', size: 0, attributes: new Map(),
-  }; // prettier-ignore
+    name,
+    kind,
+    linkName: '',
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    mtime: '0',
+    size: 0,
+    attributes: new Map(),
+  };
 }

@@ -3,8 +3,14 @@ import { paxRecord } from './pax.ts';
 import { writeMap } from './sparse.ts';
 
 const types: Readonly<Record<EntryKind, string>> = {
-  file: '0', link: '1', symlink: '2', char: '3', block: '4', dir: '5', fifo: '6',
-}; // prettier-ignore
+  file: '0',
+  link: '1',
+  symlink: '2',
+  char: '3',
+  block: '4',
+  dir: '5',
+  fifo: '6',
+};
 
 /**
  * An entry's headers in the one form that we write, whatever it came in: what unpacks a layer sees no byte of another's
@@ -27,9 +33,12 @@ function paxOf({ mtime, attributes, sparse }: Entry): string {
   let pax = mtime.includes('.') ? paxRecord('mtime', mtime) : '';
   for (const [key, value] of attributes) pax += paxRecord(`SCHILY.xattr.${key}`, value);
   if (!sparse) return pax;
-  return pax + Object.entries({ major: '1', minor: '0', realsize: String(sparse.realSize) })
-    .map(([key, value]) => paxRecord(`GNU.sparse.${key}`, value))
-    .join(''); // prettier-ignore
+  return (
+    pax +
+    Object.entries({ major: '1', minor: '0', realsize: String(sparse.realSize) })
+      .map(([key, value]) => paxRecord(`GNU.sparse.${key}`, value))
+      .join('')
+  );
 }
 
 function extension(type: 'x' | 'L' | 'K', content: string): Buffer {

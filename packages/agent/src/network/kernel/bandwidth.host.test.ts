@@ -38,10 +38,23 @@ afterEach(async () => {
 
 async function open(): Promise<Network> {
   const host = { exec: lab.exec('h1'), settings: settingsThrough(lab.exec('h1')), follow: lab.follow('h1') };
-  const made = await createKernelNetwork({ ...pools, ...host, stateDir, guarded: [], clock: systemClock, log: silentLogger });
-  await made.configure({ subnet, address: lab.address('h1'), peers: [], endpoints: [], tasks: [aTask(id, ['shop_front'])] });
+  const made = await createKernelNetwork({
+    ...pools,
+    ...host,
+    stateDir,
+    guarded: [],
+    clock: systemClock,
+    log: silentLogger,
+  });
+  await made.configure({
+    subnet,
+    address: lab.address('h1'),
+    peers: [],
+    endpoints: [],
+    tasks: [aTask(id, ['shop_front'])],
+  });
   return made;
-} // prettier-ignore
+}
 
 async function links(): Promise<string> {
   return execOk(lab.exec('h1'), ['ip', '-o', 'link', 'show']);
@@ -52,24 +65,38 @@ const size = 1_020_000;
 
 /** Ms that it takes the container to send, or to receive, `size` bytes over one connection with the host. */
 async function transfer(way: 'sends' | 'receives'): Promise<number> {
-  const answer = way === 'sends' ? `s.end(Buffer.alloc(${size}))` : `let n=0;s.on('data',(d)=>(n+=d.length)>=${size}&&s.end('done'))`;
-  const ask = way === 'sends' ? `let n=0;c.on('data',(d)=>n+=d.length);c.on('end',()=>process.exit(n===${size}?0:1))` : `c.write(Buffer.alloc(${size}));c.on('data',()=>process.exit(0))`;
-  const server = node(attachment.netns, `require('net').createServer((s)=>{${answer}}).listen(80,()=>console.log('up'))`);
+  const answer =
+    way === 'sends'
+      ? `s.end(Buffer.alloc(${size}))`
+      : `let n=0;s.on('data',(d)=>(n+=d.length)>=${size}&&s.end('done'))`;
+  const ask =
+    way === 'sends'
+      ? `let n=0;c.on('data',(d)=>n+=d.length);c.on('end',()=>process.exit(n===${size}?0:1))`
+      : `c.write(Buffer.alloc(${size}));c.on('data',()=>process.exit(0))`;
+  const server = node(
+    attachment.netns,
+    `require('net').createServer((s)=>{${answer}}).listen(80,()=>console.log('up'))`,
+  );
   await once(server.stdout, 'data');
-  const client = node(`/run/netns/${lab.netns('h1')}`, `const c=require('net').connect(80,'${attachment.address}',()=>{console.log(Date.now());${ask}});c.on('error',()=>process.exit(2));process.on('exit',()=>console.log(Date.now()))`);
+  const client = node(
+    `/run/netns/${lab.netns('h1')}`,
+    `const c=require('net').connect(80,'${attachment.address}',()=>{console.log(Date.now());${ask}});c.on('error',()=>process.exit(2));process.on('exit',()=>console.log(Date.now()))`,
+  );
   let said = '';
   client.stdout.on('data', (data: Buffer) => (said += data.toString()));
-  const [code] = await once(client, 'close') as [number];
+  const [code] = (await once(client, 'close')) as [number];
   server.kill('SIGKILL');
   await once(server, 'close');
   expect(code).toBe(0);
   const [began = 0, ended = 0] = said.trim().split('\n').map(Number);
   return ended - began;
-} // prettier-ignore
+}
 
 function node(netns: string, script: string) {
-  return spawn('nsenter', [`--net=${netns}`, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-} // prettier-ignore
+  return spawn('nsenter', [`--net=${netns}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
 
 test('what a container receives and sends is limited, changed while it runs, and free again', async () => {
   await network.limit(id, { ingressBits: 8_000_000, egressBits: 8_000_000 });
@@ -90,12 +117,16 @@ test('limits are set again when the link, or the device of the limit, was remove
   await network.limit(id, wanted);
   const there = async (): Promise<boolean> => {
     const text = await execOk(lab.exec('h1'), ['tc', 'qdisc', 'show']);
-    return [`dev gv${id} root`, `dev gi${id} root`].every((part) => text.includes(`${part} refcnt`)) && text.includes(`ingress ffff: dev gv${id}`);
+    return (
+      [`dev gv${id} root`, `dev gi${id} root`].every((part) => text.includes(`${part} refcnt`)) &&
+      text.includes(`ingress ffff: dev gv${id}`)
+    );
   };
   expect(await there()).toBe(true);
   for (const device of [`gi${id}`, `gv${id}`]) {
     await execOk(lab.exec('h1'), ['ip', 'link', 'del', device]);
-    for (let i = 0; i < 1_000 && !(await there()); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 0; i < 1_000 && !(await there()); i++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await there()).toBe(true);
   }
   // The next agent finds them, says the same, and takes them away with the container.
@@ -103,4 +134,4 @@ test('limits are set again when the link, or the device of the limit, was remove
   network = await open();
   await network.limit(id, wanted);
   expect(await there()).toBe(true);
-}); // prettier-ignore
+});

@@ -228,11 +228,16 @@ test('a new key takes over without a lost answer, and the old one goes', async (
       .report()
       .keys.map(({ generation }) => generation);
   const told = async (until: () => boolean | Promise<boolean>): Promise<unknown> =>
-    waitFor('the next key', async () => {
-      await hosts.tell();
-      await talking();
-      return (await until()) ? true : undefined;
-    }, 20_000, 50); // prettier-ignore
+    waitFor(
+      'the next key',
+      async () => {
+        await hosts.tell();
+        await talking();
+        return (await until()) ? true : undefined;
+      },
+      20_000,
+      50,
+    );
   await told(() => keys().includes(2));
   const onNew = async (): Promise<boolean> =>
     (await lab.exec('h3')(['ip', '-d', 'link', 'show', 'gx'])).stdout.includes('local 10.210.3.255');

@@ -8,8 +8,13 @@ import { waitFor } from '../../../../../packages/cli/src/local/wait.ts';
 const lab = new Lab(3);
 const hosts = new LabHosts(lab);
 const [web1, web2, web3, db3, other2, app1] = [
-  'web100000001', 'web200000002', 'web300000003', 'db3000000003', 'other2000002', 'app100000001',
-] as const; // prettier-ignore
+  'web100000001',
+  'web200000002',
+  'web300000003',
+  'db3000000003',
+  'other2000002',
+  'app100000001',
+] as const;
 const vip = {
   web: '10.211.0.1',
   db: '10.211.0.2',

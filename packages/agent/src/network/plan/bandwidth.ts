@@ -26,12 +26,18 @@ export interface BandwidthCommands {
  *     host ── tbf ─▶ gv… ═══ eth0 (container)
  *     host ◀─ tbf ── gi… ◀─ redirect ── gv…
  */
-export function bandwidthCommands(containerId: string, { ingressBits, egressBits }: Bandwidth): BandwidthCommands {
+export function bandwidthCommands(
+  containerId: string,
+  { ingressBits, egressBits }: Bandwidth,
+): BandwidthCommands {
   const { link, shaper } = namesOf(containerId);
   const sends = egressBits !== undefined;
   return {
     device: sends ? [`link add ${shaper} type ifb`, `link set ${shaper} up`] : [`link del ${shaper}`],
-    undo: [`qdisc del dev ${link} ingress`, ...(ingressBits === undefined ? [`qdisc del dev ${link} root`] : [])],
+    undo: [
+      `qdisc del dev ${link} ingress`,
+      ...(ingressBits === undefined ? [`qdisc del dev ${link} root`] : []),
+    ],
     limit: [
       ...(ingressBits === undefined ? [] : [bucket(link, ingressBits)]),
       ...(sends
@@ -43,7 +49,7 @@ export function bandwidthCommands(containerId: string, { ingressBits, egressBits
         : []),
     ],
   };
-} // prettier-ignore
+}
 
 function bucket(device: string, bits: number): string {
   return `qdisc replace dev ${device} root tbf rate ${bits}bit burst ${burstOf(bits)} latency ${queueMs}ms`;

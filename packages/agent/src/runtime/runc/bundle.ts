@@ -19,10 +19,14 @@ export interface BundleInput {
 export async function writeBundle(plan: ContainerPlan, input: BundleInput): Promise<void> {
   const { isolation, tuning = {} } = plan;
   if (isolation?.appArmor !== undefined && !input.host.appArmor) {
-    throw new GantryError('invalid', `this host has no AppArmor, and the service asks for ${isolation.appArmor}`, {
-      hint: 'place it on hosts that have it, or leave apparmor out of security_opt',
-    });
-  } // prettier-ignore
+    throw new GantryError(
+      'invalid',
+      `this host has no AppArmor, and the service asks for ${isolation.appArmor}`,
+      {
+        hint: 'place it on hosts that have it, or leave apparmor out of security_opt',
+      },
+    );
+  }
   const named = [...(isolation?.devices ?? []).map(({ source }) => source), ...blkioDevices(tuning)];
   const [devices, allDevices] = await Promise.all([
     readDevices(named),

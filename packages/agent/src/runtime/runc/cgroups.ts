@@ -79,14 +79,20 @@ function readNow(file: string): string {
 
 /** Processes in the container that the kernel has ended for memory so far; undefined if its cgroup is gone. */
 export async function oomKillsOf(host: CgroupHost, path: string): Promise<number | undefined> {
-  const file = host.version === 2 ? join(mount, path, 'memory.events') : join(mount, 'memory', path, 'memory.oom_control'); // prettier-ignore
+  const file =
+    host.version === 2
+      ? join(mount, path, 'memory.events')
+      : join(mount, 'memory', path, 'memory.oom_control');
   const count = /^oom_kill (\d+)/m.exec(await readFile(file, 'utf8').catch(() => ''))?.[1];
   return count === undefined ? undefined : Number(count);
 }
 
 /** Lets processes of a frozen cgroup go on; else none of them can be ended. */
 export async function thaw(host: CgroupHost, path: string): Promise<void> {
-  const [file, word] = host.version === 2 ? [join(mount, path, 'cgroup.freeze'), '0'] : [join(mount, 'freezer', path, 'freezer.state'), 'THAWED']; // prettier-ignore
+  const [file, word] =
+    host.version === 2
+      ? [join(mount, path, 'cgroup.freeze'), '0']
+      : [join(mount, 'freezer', path, 'freezer.state'), 'THAWED'];
   await writeExisting(file, word);
 }
 
@@ -94,10 +100,11 @@ export async function thaw(host: CgroupHost, path: string): Promise<void> {
 export async function writeThrottles(host: CgroupHost, path: string, blkio: OciBlockIo): Promise<void> {
   for (const [key, v1, v2] of throttleFiles) {
     for (const { major, minor, rate } of blkio[key] ?? []) {
-      if (host.version === 2) await writeExisting(join(mount, path, 'io.max'), `${major}:${minor} ${v2}=${rate}`);
+      if (host.version === 2)
+        await writeExisting(join(mount, path, 'io.max'), `${major}:${minor} ${v2}=${rate}`);
       else await writeExisting(join(mount, 'blkio', path, v1), `${major}:${minor} ${rate}`);
     }
-  } // prettier-ignore
+  }
 }
 
 const throttleFiles = [

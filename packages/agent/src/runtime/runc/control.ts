@@ -43,10 +43,14 @@ function refuseShrinking(deps: ControlDeps, id: string, limit: number | undefine
 }
 
 function tooSmall(limit: number, used: number): GantryError {
-  return new GantryError('conflict', `it uses ${mib(used)} of memory, more than its new limit of ${mib(limit)}`, {
-    hint: 'the old limits stay until it uses less, or is restarted',
-  });
-} // prettier-ignore
+  return new GantryError(
+    'conflict',
+    `it uses ${mib(used)} of memory, more than its new limit of ${mib(limit)}`,
+    {
+      hint: 'the old limits stay until it uses less, or is restarted',
+    },
+  );
+}
 
 function updateFailure(said: string): GantryError {
   const text = lastLine(said);

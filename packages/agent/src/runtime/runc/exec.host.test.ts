@@ -173,7 +173,9 @@ describe('without a terminal', () => {
   });
 
   test('signals reach the process', async () => {
-    const execution = await runtime.exec(id, { argv: ['/bin/sh', '-c', 'trap "exit 9" USR1; echo ready; while :; do sleep 0.02; done'] }); // prettier-ignore
+    const execution = await runtime.exec(id, {
+      argv: ['/bin/sh', '-c', 'trap "exit 9" USR1; echo ready; while :; do sleep 0.02; done'],
+    });
     await heard(execution, /ready/);
     await execution.signal('SIGUSR1');
     expect(await execution.exit).toBe(9);

@@ -20,7 +20,13 @@ export class Fifos {
 
   /** Puts one at `path`; one that is there already stays. */
   async place(path: string): Promise<void> {
-    if (await access(path).then(() => true, () => false)) return; // prettier-ignore
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
     await rename(await this.#take(), path);
   }
 

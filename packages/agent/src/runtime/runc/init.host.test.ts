@@ -28,9 +28,11 @@ test('process 1 is an init, unless the service says no', async () => {
 
 test('children that nobody waits for leave no zombies', async () => {
   const orphans = '( sh -c "sh -c true & exit" ) ; ( sh -c "sh -c true & exit" )';
-  const { output } = await rig.runToEnd(shell(`${orphans}; sleep 0.3; cat /proc/[0-9]*/stat | grep -c ") Z"; exit 0`));
+  const { output } = await rig.runToEnd(
+    shell(`${orphans}; sleep 0.3; cat /proc/[0-9]*/stat | grep -c ") Z"; exit 0`),
+  );
   expect(output).toBe('0\n');
-}); // prettier-ignore
+});
 
 test('a program that knows no signals ends at SIGTERM, which it would not as process 1', async () => {
   const plan = shell('echo up; exec sleep 1000');
@@ -64,15 +66,21 @@ test('a program that cannot be run is told in the words that runc would have', a
   await chmod(join(rig.dir, 'rootfs/bin/text'), 0o644);
   const plan = rig.planOf({ command: ['/bin/absent'] });
   const { exit } = await rig.runToEnd(plan);
-  expect(exit).toMatchObject({ exitCode: 127, note: expect.stringContaining('no program /bin/absent') as string });
+  expect(exit).toMatchObject({
+    exitCode: 127,
+    note: expect.stringContaining('no program /bin/absent') as string,
+  });
   // Another agent reads the same from what is left.
   await rig.runtime.close();
   await rig.open();
-  expect((await rig.runtime.list()).get(plan.id)).toMatchObject({ state: 'stopped', exit: { note: exit.note } });
+  expect((await rig.runtime.list()).get(plan.id)).toMatchObject({
+    state: 'stopped',
+    exit: { note: exit.note },
+  });
   const text = await rig.runToEnd(rig.planOf({ command: ['/bin/text'] }));
   expect(text.exit).toMatchObject({ exitCode: 126, note: '/bin/text in the image is not executable' });
   expect((await rig.runToEnd(shell('exit 127'))).exit.note).toBeUndefined();
-}); // prettier-ignore
+});
 
 test('the init costs less than a MiB and is read-only in the container', async () => {
   const plan = shell('( : > /dev/init ) 2>/dev/null && echo open || echo closed; exec sleep 1000');

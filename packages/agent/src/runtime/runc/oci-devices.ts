@@ -17,7 +17,10 @@ const defaultRules: readonly OciDeviceRule[] = [
 ];
 
 /** Which devices a container may use: everything refused, then the few that programs expect, then what it names. */
-export function deviceRules(plan: ContainerPlan, known: ReadonlyMap<string, OciDevice>): readonly OciDeviceRule[] {
+export function deviceRules(
+  plan: ContainerPlan,
+  known: ReadonlyMap<string, OciDevice>,
+): readonly OciDeviceRule[] {
   if (plan.isolation?.hostAccess) return [{ allow: true, access: 'rwm' }];
   const named = (plan.isolation?.devices ?? []).flatMap(({ source, permissions }): OciDeviceRule[] => {
     const found = known.get(source);
@@ -26,7 +29,7 @@ export function deviceRules(plan: ContainerPlan, known: ReadonlyMap<string, OciD
     return [{ allow: true, type, major, minor, access: permissions }];
   });
   return [...defaultRules, ...named];
-} // prettier-ignore
+}
 
 /** Nodes that are made in the container's /dev beside runc's own. */
 export function deviceNodes(

@@ -74,13 +74,15 @@ const unlimited = Number.MAX_SAFE_INTEGER;
 
 /** The defaults and what the plan asks for, never above the host's own hard limits: raising those takes a right we may lack. */
 function rlimits(wanted: Readonly<Record<string, Ulimit>>, host: OciHost): readonly OciRlimit[] {
-  const known = Object.entries({ ...defaultUlimits, ...wanted }).filter(([name]) => ulimitNames.includes(name));
+  const known = Object.entries({ ...defaultUlimits, ...wanted }).filter(([name]) =>
+    ulimitNames.includes(name),
+  );
   return known.map(([name, { soft, hard }]) => {
     const most = name === 'nofile' ? host.maxOpenFiles : (host.hardLimits?.[name] ?? unlimited);
     const within = (value: number): number => (value === -1 ? most : Math.min(value, most));
     return { type: `RLIMIT_${name.toUpperCase()}`, soft: within(soft), hard: within(hard) };
   });
-} // prettier-ignore
+}
 
 /** In place of CAP_NET_RAW and CAP_NET_BIND_SERVICE for users other than root: ping works, port 80 too. */
 const defaultSysctls = {

@@ -28,14 +28,17 @@ async function scoresUnder(agent: string, wanted?: number) {
   await writeFile('/proc/self/oom_score_adj', agent);
   await rig.open({ oomScoreAdj: Math.min(Number(agent), Number(before)) });
   const isolation = wanted === undefined ? {} : { isolation: { oomScoreAdj: wanted } };
-  const plan = rig.planOf({ command: ['/bin/sh', '-c', 'cat /proc/self/oom_score_adj; exec sleep 1000'], ...isolation });
+  const plan = rig.planOf({
+    command: ['/bin/sh', '-c', 'cat /proc/self/oom_score_adj; exec sleep 1000'],
+    ...isolation,
+  });
   const { pid } = await rig.runtime.run(plan);
   const monitor = (await readFile(join(rig.dir, 'run/containers', plan.id, 'monitor.pid'), 'utf8')).trim();
   const inside = await rig.runtime.exec(plan.id, { argv: ['cat', '/proc/self/oom_score_adj'], env: [] });
   let executed = '';
   for await (const chunk of inside.output as AsyncIterable<Buffer>) executed += chunk.toString();
   return { monitor: await scoreOf(monitor), container: await scoreOf(pid), executed: executed.trim() };
-} // prettier-ignore
+}
 
 test('a container has its own value: neither what its agent has nor what its monitor has', async () => {
   // Raising is always allowed, so that this says the same on every host: each of them would inherit 400.

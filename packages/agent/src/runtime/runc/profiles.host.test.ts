@@ -55,9 +55,10 @@ interface Found {
 
 function foundIn(output: string): Found {
   const found: Record<string, string[]> = {};
-  for (const [, field = '', value = ''] of output.matchAll(/^([\w./]+)=(.*)$/gm)) (found[field] ??= []).push(value.trim());
+  for (const [, field = '', value = ''] of output.matchAll(/^([\w./]+)=(.*)$/gm))
+    (found[field] ??= []).push(value.trim());
   return found;
-} // prettier-ignore
+}
 
 async function inside(spec: Partial<ContainerSpec>, uid = 0): Promise<Found> {
   const { exit, output } = await rig.runToEnd(
@@ -88,7 +89,7 @@ async function expectOwnNamespaces(found: Found): Promise<void> {
     expect(found[`ns.${space}`]).not.toEqual([await readlink(`/proc/self/ns/${space}`)]);
   }
   expect(found['ns.user']).toEqual([await readlink('/proc/self/ns/user')]);
-} // prettier-ignore
+}
 
 const closedDevices = 'fd full init mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero';
 
@@ -134,30 +135,55 @@ describe('from inside', () => {
   });
 
   test('restricted: no capability at all, and never root', async () => {
-    expect(() => rig.planOf({ command: ['x'], isolation: { profile: 'restricted' } })).toThrow(/does not run as root/);
+    expect(() => rig.planOf({ command: ['x'], isolation: { profile: 'restricted' } })).toThrow(
+      /does not run as root/,
+    );
     const found = await inside({ isolation: { profile: 'restricted' } }, 1_000);
-    for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapInh', 'CapAmb']) expect(found[set]).toEqual(['0000000000000000']);
+    for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapInh', 'CapAmb'])
+      expect(found[set]).toEqual(['0000000000000000']);
     await expectOwnNamespaces(found);
-    expect(found).toMatchObject({ NoNewPrivs: ['1'], Seccomp: ['2'], id: ['1000:1000'], devices: [closedDevices], mknod: ['no'], unshare: ['no'], mounting: ['no'] });
+    expect(found).toMatchObject({
+      NoNewPrivs: ['1'],
+      Seccomp: ['2'],
+      id: ['1000:1000'],
+      devices: [closedDevices],
+      mknod: ['no'],
+      unshare: ['no'],
+      mounting: ['no'],
+    });
     const web = await inside({ isolation: { profile: 'restricted' }, capAdd: ['NET_BIND_SERVICE'] }, 1_000);
     expect(capabilities(web, 'CapBnd')).toEqual(['NET_BIND_SERVICE']);
-  }); // prettier-ignore
+  });
 
   test('privileged: all that the host can give, still in namespaces of its own', async () => {
     const found = await inside({ isolation: { profile: 'privileged' } });
     const host = await readHostFacts(rig.name);
     const known = new Set(rig.planOf({ command: ['x'], isolation: { profile: 'privileged' } }).capabilities);
-    expect(capabilities(found, 'CapEff').map((short) => `CAP_${short}`)).toEqual(host.capabilities?.filter((cap) => known.has(cap)));
+    expect(capabilities(found, 'CapEff').map((short) => `CAP_${short}`)).toEqual(
+      host.capabilities?.filter((cap) => known.has(cap)),
+    );
     await expectOwnNamespaces(found);
-    expect(found).toMatchObject({ NoNewPrivs: ['0'], Seccomp: ['0'], mknod: ['yes'], unshare: ['yes'], mounting: ['yes'], 'read./proc/interrupts': ['yes'], 'write./proc/sys/kernel/panic': ['yes'] });
+    expect(found).toMatchObject({
+      NoNewPrivs: ['0'],
+      Seccomp: ['0'],
+      mknod: ['yes'],
+      unshare: ['yes'],
+      mounting: ['yes'],
+      'read./proc/interrupts': ['yes'],
+      'write./proc/sys/kernel/panic': ['yes'],
+    });
     expect(found['mount./sys']?.[0]).toMatch(/^rw/);
     expect(found['devices']?.[0]).toContain('loop-control');
     await exec(['sh', '-c', `rm -f ${join(rig.dir, 'rootfs/tmp')}/disk-*`]);
-  }); // prettier-ignore
+  });
 
   test('what a service opens is open, and nothing more', async () => {
     const plan = rig.planOf({
-      command: ['/bin/sh', '-c', `${probe}; echo "fuse=$(stat -c %t:%T /dev/fuse)"; echo "shm=$(cat /proc/sys/kernel/msgmax)"; echo "name=$(hostname).$(cat /proc/sys/kernel/domainname)"; ( : > /tmp/x ) 2>/dev/null && echo root=rw || echo root=ro; ( : > /run/x ) && grep " /run " /proc/mounts; ulimit -n`],
+      command: [
+        '/bin/sh',
+        '-c',
+        `${probe}; echo "fuse=$(stat -c %t:%T /dev/fuse)"; echo "shm=$(cat /proc/sys/kernel/msgmax)"; echo "name=$(hostname).$(cat /proc/sys/kernel/domainname)"; ( : > /tmp/x ) 2>/dev/null && echo root=rw || echo root=ro; ( : > /run/x ) && grep " /run " /proc/mounts; ulimit -n`,
+      ],
       capDrop: ['ALL'],
       capAdd: ['NET_ADMIN'],
       readOnly: true,
@@ -169,23 +195,38 @@ describe('from inside', () => {
         devices: [{ source: '/dev/fuse', target: '/dev/fuse', permissions: 'rw' }],
         oomScoreAdj: 700,
       },
-      tuning: { shmBytes: 8 << 20, ulimits: { nofile: { soft: 500, hard: 1e9 }, nproc: { soft: 100, hard: 100 } } },
+      tuning: {
+        shmBytes: 8 << 20,
+        ulimits: { nofile: { soft: 500, hard: 1e9 }, nproc: { soft: 100, hard: 100 } },
+      },
       limits: { pids: 40 },
-      volumes: [{ kind: 'tmpfs', target: '/run', readOnly: false, exec: false, sizeBytes: 1 << 20, mode: 0o700 }],
+      volumes: [
+        { kind: 'tmpfs', target: '/run', readOnly: false, exec: false, sizeBytes: 1 << 20, mode: 0o700 },
+      ],
     });
     const { output } = await rig.runToEnd(plan);
     const found = foundIn(output);
     expect(capabilities(found, 'CapEff')).toEqual(['NET_ADMIN']);
     expect(found).toMatchObject({
-      NoNewPrivs: ['0'], Seccomp: ['2'], oom: ['700'], pids: ['40'], ping: ['1 0'], fuse: ['a:e5'], shm: ['4096'],
-      name: ['one.example.org'], root: ['ro'], mknod: ['no'],
+      NoNewPrivs: ['0'],
+      Seccomp: ['2'],
+      oom: ['700'],
+      pids: ['40'],
+      ping: ['1 0'],
+      fuse: ['a:e5'],
+      shm: ['4096'],
+      name: ['one.example.org'],
+      root: ['ro'],
+      mknod: ['no'],
     });
     expect(found['mount./dev/shm']?.[0]).toContain('size=8192k');
     expect(output).toMatch(/ \/run tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k,mode=700/);
     const facts = await readHostFacts(rig.name);
-    expect(found['limit']).toContainEqual(expect.stringContaining(`open files 500 ${Math.min(1e9, facts.maxOpenFiles)}`));
+    expect(found['limit']).toContainEqual(
+      expect.stringContaining(`open files 500 ${Math.min(1e9, facts.maxOpenFiles)}`),
+    );
     expect(found['limit']).toContainEqual(expect.stringContaining('Max processes 100 100'));
-  }); // prettier-ignore
+  });
 
   test('a terminal, and an input that stays open', async () => {
     const withTty = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', 'tty; id -u'], tty: true }));
@@ -201,7 +242,11 @@ describe('from inside', () => {
 
 describe('while it runs', () => {
   const sleeper = (spec: Partial<ContainerSpec> = {}): ContainerPlan =>
-    rig.planOf({ command: ['/bin/sleep', '1000'], limits: { memoryBytes: 32 << 20, cpuMillis: 500, pids: 10 }, ...spec });
+    rig.planOf({
+      command: ['/bin/sleep', '1000'],
+      limits: { memoryBytes: 32 << 20, cpuMillis: 500, pids: 10 },
+      ...spec,
+    });
   const value = async (id: string, controller: string, file: string): Promise<string> =>
     (await readFile(join('/sys/fs/cgroup', v2 ? '' : controller, rig.name, id, file), 'utf8')).trim();
 
@@ -210,20 +255,34 @@ describe('while it runs', () => {
     await runtime.run(plan);
     const spec = aContainer({
       limits: { memoryBytes: 64 << 20, cpuMillis: 1_500, pids: 20 },
-      tuning: { cpuShares: 300, cpuset: '0-1', blkio: { weight: 200, readBps: [{ path: '/dev/loop0', rate: 1_000_000 }] } },
+      tuning: {
+        cpuShares: 300,
+        cpuset: '0-1',
+        blkio: { weight: 200, readBps: [{ path: '/dev/loop0', rate: 1_000_000 }] },
+      },
     });
     await runtime.update(plan.id, planLimits(spec));
     const memory = v2 ? 'memory.max' : 'memory.limit_in_bytes';
     if (v2) {
       const files = ['memory.swap.max', 'cpu.max', 'cpu.weight', 'cpuset.cpus', 'pids.max', 'io.max'];
       const got = await Promise.all(files.map((file) => value(plan.id, '', file)));
-      expect(got).toEqual(['0', '150000 100000', '12', '0-1', '20', '7:0 rbps=1000000 wbps=max riops=max wiops=max']);
+      expect(got).toEqual([
+        '0',
+        '150000 100000',
+        '12',
+        '0-1',
+        '20',
+        '7:0 rbps=1000000 wbps=max riops=max wiops=max',
+      ]);
     } else {
       await expectV1Limits(plan.id);
     }
     expect(await value(plan.id, 'memory', memory)).toBe(String(64 << 20));
     const shrunk = planLimits(aContainer({ limits: { memoryBytes: 4_096 } }));
-    await expect(runtime.update(plan.id, shrunk)).rejects.toMatchObject({ code: 'conflict', message: /more than its new limit/ });
+    await expect(runtime.update(plan.id, shrunk)).rejects.toMatchObject({
+      code: 'conflict',
+      message: /more than its new limit/,
+    });
     expect(await value(plan.id, 'memory', memory)).toBe(String(64 << 20));
   });
 
@@ -239,11 +298,22 @@ describe('while it runs', () => {
       value(plan.id, 'blkio', 'blkio.bfq.weight'),
       value(plan.id, 'blkio', 'blkio.throttle.read_bps_device'),
     ]);
-    expect(got).toEqual([String(64 << 20), String(64 << 20), '150000', '300', '0-1', '20', '200', '7:0 1000000']);
+    expect(got).toEqual([
+      String(64 << 20),
+      String(64 << 20),
+      '150000',
+      '300',
+      '0-1',
+      '20',
+      '200',
+      '7:0 1000000',
+    ]);
   };
 
   const frozen = async (id: string): Promise<boolean> =>
-    v2 ? /^frozen 1$/m.test(await value(id, '', 'cgroup.events')) : (await value(id, 'freezer', 'freezer.state')) === 'FROZEN';
+    v2
+      ? /^frozen 1$/m.test(await value(id, '', 'cgroup.events'))
+      : (await value(id, 'freezer', 'freezer.state')) === 'FROZEN';
 
   test('it is paused and goes on; a signal and a deletion wake it', async () => {
     const plan = rig.planOf({ command: ['/bin/sh', '-c', 'while :; do :; done'] });
@@ -277,4 +347,4 @@ describe('while it runs', () => {
     const other = await rig.runToEnd(rig.planOf({ command: ['/bin/sh', '-c', 'exit 3'], limits }));
     expect(other.exit).toMatchObject({ exitCode: 3, oom: false, oomKills: 0 });
   });
-}); // prettier-ignore
+});

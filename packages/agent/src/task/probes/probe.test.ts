@@ -17,9 +17,16 @@ afterEach(() => {
 const runtime = { exec: () => Promise.reject(new Error('no command is run here')) };
 
 function ask(how: Probe, timeoutMs = 5_000, signal = new AbortController().signal): Promise<ProbeResult> {
-  const check: HealthCheck = { probe: how, timeoutMs, intervalMs: 1_000, retries: 3, startPeriodMs: 0, startIntervalMs: 1_000 };
+  const check: HealthCheck = {
+    probe: how,
+    timeoutMs,
+    intervalMs: 1_000,
+    retries: 3,
+    startPeriodMs: 0,
+    startIntervalMs: 1_000,
+  };
   return probe({ runtime, clock: systemClock }, { id: 't', address: '127.0.0.1' }, check, signal);
-} // prettier-ignore
+}
 
 function listening(server: Server): Promise<number> {
   open.push(() => server.close());
@@ -48,8 +55,11 @@ test.each([
   const port = await http((request, response) => {
     response.writeHead(code, { location: 'http://127.0.0.1:1/' }).end(request.url);
   });
-  expect(await ask({ kind: 'http', port, path: '/healthz' })).toEqual({ ok, words: `HTTP ${code} from :${port}/healthz` });
-}); // prettier-ignore
+  expect(await ask({ kind: 'http', port, path: '/healthz' })).toEqual({
+    ok,
+    words: `HTTP ${code} from :${port}/healthz`,
+  });
+});
 
 test('http: a body without end is not read, and a server that says nothing is late', async () => {
   const flood = await http((_request, response) => {
@@ -62,8 +72,11 @@ test('http: a body without end is not read, and a server that says nothing is la
   });
   expect(await ask({ kind: 'http', port: flood, path: '/' })).toMatchObject({ ok: true });
   const silent = await http(() => undefined);
-  expect(await ask({ kind: 'http', port: silent, path: '/' }, 50)).toEqual({ ok: false, words: 'no answer within 0.05 s' });
-}); // prettier-ignore
+  expect(await ask({ kind: 'http', port: silent, path: '/' }, 50)).toEqual({
+    ok: false,
+    words: 'no answer within 0.05 s',
+  });
+});
 
 test('tcp: a port that accepts is well, one that is closed is not', async () => {
   const port = await listening(createServer((socket) => socket.on('error', () => undefined).resume()));
@@ -102,10 +115,18 @@ async function grpc(handle: handleUnaryCall<{ readonly service: string }, Buffer
 }
 
 test('grpc: SERVING is well, for the service that was asked for', async () => {
-  const port = await grpc(({ request }, done) => done(null, answering(request.service === 'shop.Web' ? 1 : 2)));
-  expect(await ask({ kind: 'grpc', port, service: 'shop.Web' })).toEqual({ ok: true, words: 'shop.Web is SERVING' });
-  expect(await ask({ kind: 'grpc', port, service: '' })).toEqual({ ok: false, words: 'the server is NOT_SERVING' });
-}); // prettier-ignore
+  const port = await grpc(({ request }, done) =>
+    done(null, answering(request.service === 'shop.Web' ? 1 : 2)),
+  );
+  expect(await ask({ kind: 'grpc', port, service: 'shop.Web' })).toEqual({
+    ok: true,
+    words: 'shop.Web is SERVING',
+  });
+  expect(await ask({ kind: 'grpc', port, service: '' })).toEqual({
+    ok: false,
+    words: 'the server is NOT_SERVING',
+  });
+});
 
 test('grpc: no such service, no server and no answer are told apart', async () => {
   const port = await grpc((_call, done) => done({ code: status.NOT_FOUND, details: 'never heard of it' }));
@@ -114,8 +135,11 @@ test('grpc: no such service, no server and no answer are told apart', async () =
   const gone = await ask({ kind: 'grpc', port: await closedPort(), service: '' });
   expect(gone).toMatchObject({ ok: false, words: expect.stringContaining('UNAVAILABLE') as string });
   const silent = await grpc(() => undefined);
-  expect(await ask({ kind: 'grpc', port: silent, service: '' }, 50)).toEqual({ ok: false, words: 'no answer within 0.05 s' });
-}); // prettier-ignore
+  expect(await ask({ kind: 'grpc', port: silent, service: '' }, 50)).toEqual({
+    ok: false,
+    words: 'no answer within 0.05 s',
+  });
+});
 
 test('a probe that is no longer wanted ends at once', async () => {
   const abort = new AbortController();

@@ -12,9 +12,21 @@ import { services } from './services.ts';
 const reconcilers = [nodeHealth, allocate, services, schedule, reap];
 
 function db(replicas: number, more: Partial<ServiceSpec> = {}): ServiceSpec {
-  const data = { kind: 'volume', source: 'shop_data', target: '/data', readOnly: false, noCopy: false, external: false } as const;
-  return aSpec({ name: 'db', mode: { kind: 'replicated', replicas }, container: aContainer({ volumes: [data] }), ...more });
-} // prettier-ignore
+  const data = {
+    kind: 'volume',
+    source: 'shop_data',
+    target: '/data',
+    readOnly: false,
+    noCopy: false,
+    external: false,
+  } as const;
+  return aSpec({
+    name: 'db',
+    mode: { kind: 'replicated', replicas },
+    container: aContainer({ volumes: [data] }),
+    ...more,
+  });
+}
 
 function cluster(nodes: readonly string[] = ['n1', 'n2', 'n3']): ClusterModel {
   const model = new ClusterModel(reconcilers);
@@ -124,20 +136,29 @@ describe('a task of a global service', () => {
   test('waits on a host that has no room for it, and says why, host by host', () => {
     const model = cluster();
     model.setNode('n2', { pressure: '97 % of the disk is used' });
-    model.apply('web', aSpec({ name: 'web', mode: { kind: 'replicated', replicas: 1 }, container: aContainer({ reservations: { cpuMillis: 3_500 } }) }));
+    model.apply(
+      'web',
+      aSpec({
+        name: 'web',
+        mode: { kind: 'replicated', replicas: 1 },
+        container: aContainer({ reservations: { cpuMillis: 3_500 } }),
+      }),
+    );
     model.settle();
     const busy = model.serving('web')[0]!.nodeId!;
     model.apply('db', each(1_000));
     model.pass(6_000);
     expect(model.serving('db')).toHaveLength(1);
-    expect(waiting(model).toSorted()).toEqual([
-      'n2: DiskPressure: 97 % of the disk is used. To fit: free space on the disk of n2',
-      `${busy}: cpu: 0.50 of 4.00 free, 1.00 needed. To fit: lower the cpu reservation from 1.00 to 0.50`,
-    ].toSorted());
+    expect(waiting(model).toSorted()).toEqual(
+      [
+        'n2: DiskPressure: 97 % of the disk is used. To fit: free space on the disk of n2',
+        `${busy}: cpu: 0.50 of 4.00 free, 1.00 needed. To fit: lower the cpu reservation from 1.00 to 0.50`,
+      ].toSorted(),
+    );
     model.removeService('web');
     const { pressure: _pressure, ...well } = model.view.get('node', 'n2')!;
     model.setNode('n2', { ...well, pressure: undefined as never });
     model.pass(6_000);
     expect(model.serving('db')).toHaveLength(3);
   });
-}); // prettier-ignore
+});
