@@ -1,3 +1,8 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Exec } from '@gantry/kit/exec';
+import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import { nft } from '../../packages/agent/src/network/kernel/commands.ts';
@@ -34,7 +39,12 @@ export async function ruleTimes(
   readonly empty: readonly number[];
 }> {
   const config = { ...pools, subnet: '10.210.1.0/24', guarded: [], encrypted: false };
-  const table = new KernelTable(lab.exec(host), silentLogger, config);
+  // Commands are started as an agent starts them.
+  const dir = await mkdtemp(join(tmpdir(), 'gantry-bench-rules-'));
+  const launcher = new Launcher(dir);
+  const exec: Exec = (argv, options) =>
+    launcher.exec(['nsenter', `--net=/run/netns/${lab.netns(host)}`, ...argv], options);
+  const table = new KernelTable(exec, silentLogger, config);
   let endpoints = someServices(count);
   const timed = async (work: () => Promise<void>): Promise<number> => {
     const start = performance.now();
@@ -48,9 +58,10 @@ export async function ruleTimes(
     const index = Math.floor((count / changes) * round);
     const hosts = round % 2 === 0 ? [2, 3] : [3, 4];
     endpoints = endpoints.map((one, at) => (at === index ? serviceOf(index, hosts) : one));
-    empty.push(await timed(() => nft(lab.exec(host), `add table ${tableName}\n`)));
+    empty.push(await timed(() => nft(exec, `add table ${tableName}\n`)));
     change.push(await timed(() => table.apply({ endpoints, locals: [], peers: [] })));
   }
   await table.remove();
+  launcher.close();
   return { cold, change, empty };
 }
