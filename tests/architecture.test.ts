@@ -7,7 +7,7 @@ const rooms: readonly (readonly [pattern: RegExp, room: string])[] = [
   [/^packages\/model\//, 'model'],
   [/^packages\/kit\//, 'kit'],
   [/^proto\//, 'proto'],
-  [/^packages\/controller\/src\/(main|controller|term|config|metrics)\.ts$/, 'controller/top'],
+  [/^packages\/controller\/src\/(main|controller|term|serve|config|metrics)\.ts$/, 'controller/top'],
   [/^packages\/controller\/src\/loop\.ts$/, 'controller/loop'],
   [/^packages\/controller\/src\/([^/]+)\//, 'controller/$1'],
   [/^packages\/agent\/src\/(main|agent|node|config|metrics)\.ts$/, 'agent/top'],

@@ -87,7 +87,7 @@ export async function startPlane(nodes: number): Promise<Plane> {
 }
 
 function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return Promise.resolve();
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
   const late = setTimeout(() => child.kill('SIGKILL'), 20_000);

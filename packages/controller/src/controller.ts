@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '@gantry/kit/clock';
-import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
 import { protectFromOom } from '@gantry/kit/oom';
 import { idFromBytes } from '@gantry/model/ids';
-import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
-import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
 import type { ControllerConfig } from './config.ts';
 import { Election } from './election/election.ts';
 import { openCredentials } from './images/credentials.ts';
 import { openImageStore } from './images/image-store.ts';
+import { serve } from './serve.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
 import { openStore } from './store/open-store.ts';
-import { leadWhenElected, reconcilers, startTerm, type Doors } from './term.ts';
+import { leadWhenElected, reconcilers, startTerm } from './term.ts';
 import { UsageBoard } from './telemetry/usage-board.ts';
 
 export const controllerVersion = '0.1.0';
@@ -67,7 +64,7 @@ export async function startController(
         ...(config.encryption && { encryption: config.encryption }),
         agentNats: config.agentNats,
         version: controllerVersion,
-        serve: (doors) => serve(config, doors, log),
+        serve: (doors) => serve(config.listen, doors, log),
       }),
     (error) => {
       // Half a term is worse than none: end, and let the next controller (or this one, started again) lead.
@@ -83,30 +80,6 @@ export async function startController(
       client.close();
     },
   };
-}
-
-/** Opens both doors on every address of the configuration. */
-async function serve(config: ControllerConfig, doors: Doors, log: Logger): Promise<() => void> {
-  const server = new Server({
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 5_000,
-    'grpc.max_receive_message_length': 4 << 20,
-    'grpc.enable_channelz': 0,
-  });
-  server.addService(ControlService, doors.users);
-  server.addService(AgentGatewayService, doors.agents);
-  for (const address of config.listen) await bind(server, address);
-  log.info('serving', { listen: config.listen });
-  return () => server.forceShutdown();
-}
-
-function bind(server: Server, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
-      if (!error) return resolve();
-      reject(new GantryError('invalid', `cannot listen on ${address}: ${error.message}`, { cause: error }));
-    });
-  });
 }
 
 function newId(): string {
