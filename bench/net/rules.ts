@@ -1,7 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Exec } from '@gantry/kit/exec';
 import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import type { EndpointAssignment } from '@gantry/model/assignment';
@@ -42,8 +41,7 @@ export async function ruleTimes(
   // Commands are started as an agent starts them.
   const dir = await mkdtemp(join(tmpdir(), 'gantry-bench-rules-'));
   const launcher = new Launcher(dir);
-  const exec: Exec = (argv, options) =>
-    launcher.exec(['nsenter', `--net=/run/netns/${lab.netns(host)}`, ...argv], options);
+  const exec = lab.exec(host, launcher.exec);
   const table = new KernelTable(exec, silentLogger, config);
   let endpoints = someServices(count);
   const timed = async (work: () => Promise<void>): Promise<number> => {

@@ -57,8 +57,8 @@ export class Lab {
   }
 
   /** Runs commands in one of the namespaces. */
-  exec(name: string): Exec {
-    return (argv, options) => exec([...inside(this.netns(name)), ...argv], options);
+  exec(name: string, run: Exec = exec): Exec {
+    return (argv, options) => run([...inside(this.netns(name)), ...argv], options);
   }
 
   follow(name: string): Follow {
