@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { History } from '@gantry/sim/history';
 import type { PlayOptions } from '@gantry/sim/play';
-import { isTerminal } from '@gantry/model/task';
+import { isTerminal, type Task } from '@gantry/model/task';
 import type { Env, Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
 import type { View, Write } from '../../packages/controller/src/store/store.ts';
 import { reconcilers } from '../../packages/controller/src/term.ts';
@@ -61,7 +62,20 @@ const impatient: PlayOptions = {
   }),
 };
 
-const ways: readonly (readonly [what: string, options: PlayOptions, finds: RegExp])[] = [
+/** Others have nothing to find here, and take their time. */
+function preempting({ steps }: History): boolean {
+  const seen = new Set(steps.map(({ event }) => event.do === 'apply' && event.preempt));
+  return seen.has('takes') && seen.has('yields');
+}
+
+type Way = readonly [
+  what: string,
+  options: PlayOptions,
+  finds: RegExp,
+  concerns?: (history: History) => boolean,
+];
+
+const ways: readonly Way[] = [
   ['commits do not compare the key of the leader', { without: ['fence'] }, /./],
   ['a place is filled while its task still stops', holdsNoPlace, /was made for place/],
   ['another task starts before a host that is cut off has stopped its own', impatient, /must not run twice/],
@@ -104,11 +118,39 @@ const ways: readonly (readonly [what: string, options: PlayOptions, finds: RegEx
     ),
     /does not come to rest/,
   ],
+  [
+    'a task does not go back to its data',
+    changed('services', (writes) =>
+      writes.map((write) =>
+        write.op === 'put' && write.object.kind === 'task' && write.object.slot > 0
+          ? { ...write, object: anywhere(write.object) }
+          : write,
+      ),
+    ),
+    /may go anywhere while/,
+  ],
+  [
+    'more tasks make way than the update of their service may change',
+    changed('preempt', (writes, view) => writes.flatMap((write) => withNeighbours(write, view))),
+    /make way at once/,
+    preempting,
+  ],
 ];
 
+function anywhere({ only: _only, ...task }: Task): Task {
+  return task;
+}
+
+/** The write for every task of the service. */
+function withNeighbours(write: Write, view: View): readonly Write[] {
+  if (write.op !== 'put' || write.object.kind !== 'task') return [write];
+  const { serviceId, makesWay = '' } = write.object;
+  return [...view.tasksOfService(serviceId)].map((task) => ({ op: 'put', object: { ...task, makesWay } }));
+}
+
 describe('finds it when', () => {
-  test.each(ways)('%s', async (_what, options, finds) => {
-    const found = await firstBroken(options, most);
+  test.each(ways.map((way) => [...way] as const))('%s', async (_what, options, finds, concerns) => {
+    const found = await firstBroken(options, most, concerns);
     expect(found?.broken).toMatch(finds);
     process.stderr.write(`    found with seed ${found?.seed}: ${found?.broken}\n`);
   });

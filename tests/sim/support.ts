@@ -43,13 +43,16 @@ function kindOf(broken: string | undefined): string | undefined {
   return broken?.replace(/[0-9a-z]{12}|\d+/g, '…').slice(0, 40);
 }
 
-/** The first seed below `most` whose history breaks a promise with these options, with what it breaks. */
+/** The first seed below `most` whose history `concerns` it and breaks a promise with these options, with what it breaks. */
 export async function firstBroken(
   options: PlayOptions,
   most: number,
+  concerns: (history: History) => boolean = () => true,
 ): Promise<{ readonly seed: number; readonly broken: string } | undefined> {
   for (let seed = 0; seed < most; seed++) {
-    const { broken } = await play(randomHistory(seed), options);
+    const history = randomHistory(seed);
+    if (!concerns(history)) continue;
+    const { broken } = await play(history, options);
     if (broken !== undefined) return { seed, broken };
   }
   return undefined;

@@ -122,32 +122,21 @@ export class SimCluster {
   }
 
   /** Asks the leader for a change, as a user does; nobody waits for the answer, which may be an error. */
-  #ask(call: (doors: Doors) => void): void {
-    const doors = this.leader()?.doors;
-    if (doors) call(doors);
+  ask(
+    method: keyof Doors['users'],
+    request: unknown,
+    onError: (error: unknown) => void = () => undefined,
+  ): void {
+    const users = this.leader()?.doors?.users;
+    if (!users) return;
+    const call = users[method] as unknown as UserCall;
+    call({ request }, (error) => error !== null && onError(error));
   }
 
   /** Services of one stack as a file has them; without `prune` others of the stack stay. */
-  apply(
-    stack: string,
-    specs: readonly ServiceSpec[],
-    onError: (error: unknown) => void = () => undefined,
-  ): void {
-    const request = { stack, services: specs.map(fromModel.serviceSpec), prune: false, credentials: [] };
-    this.#ask(({ users }) =>
-      (users.apply as unknown as UserCall)({ request }, (error) => error !== null && onError(error)),
-    );
-  }
-
-  scale(name: string, replicas: number): void {
-    const request = { name, replicas };
-    this.#ask(({ users }) => (users.scale as unknown as UserCall)({ request }, () => undefined));
-  }
-
-  remove(names: readonly string[]): void {
-    this.#ask(({ users }) =>
-      (users.removeServices as unknown as UserCall)({ request: { names } }, () => undefined),
-    );
+  apply(stack: string, specs: readonly ServiceSpec[], onError?: (error: unknown) => void): void {
+    const services = specs.map(fromModel.serviceSpec);
+    this.ask('apply', { stack, services, prune: false, credentials: [] }, onError);
   }
 
   /** What `gantry node drain|cordon|uncordon` writes. */

@@ -20,6 +20,9 @@ export type Event =
     }
   | { readonly do: 'scale'; readonly service: string; readonly replicas: number }
   | { readonly do: 'remove'; readonly service: string }
+  /** Back to the revision before; the same again for every task; the way to the newest revision stops or goes on. */
+  | { readonly do: 'rollback' | 'restart' | 'pause' | 'resume'; readonly service: string }
+  | { readonly do: 'rebalance'; readonly moves: number }
   | { readonly do: 'availability'; readonly host: number; readonly to: 'active' | 'pause' | 'drain' }
   | { readonly do: 'power off' | 'power on'; readonly host: number }
   | { readonly do: 'disk fills' | 'disk is cleared'; readonly host: number }
@@ -91,6 +94,14 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   [6, applied],
   [3, (random) => ({ do: 'scale', service: pick(random, services), replicas: Math.floor(random() * 5) })],
   [1, (random) => ({ do: 'remove', service: pick(random, services) })],
+  [
+    2,
+    (random) => ({
+      do: pick(random, ['rollback', 'restart', 'pause', 'resume', 'resume'] as const),
+      service: pick(random, services),
+    }),
+  ],
+  [2, (random) => ({ do: 'rebalance', moves: 1 + below(random, 4) })],
   [
     2,
     (random, hosts) => ({

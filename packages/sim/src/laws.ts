@@ -144,7 +144,8 @@ function checkTogether(born: Task, other: Task, view: View, wasAway: WasAway): v
   const lost = other.nodeId !== undefined && (!node || node.state === 'down');
   if (lost || (other.nodeId !== undefined && wasAway(other.nodeId))) return;
   const hostPorts = view.get('revision', born.revisionId)?.ports.some(({ mode }) => mode === 'host') ?? false;
-  const rollsOver = other.revisionId !== born.revisionId || node?.availability === 'drain';
+  const moves = view.get('service', born.serviceId)?.moves?.tasks.includes(other.id) ?? false;
+  const rollsOver = other.revisionId !== born.revisionId || node?.availability === 'drain' || moves;
   if (rollsOver && other.desired === 'running' && !hostPorts) return;
   throw new Broken(
     `task ${born.id} was made for place ${born.slot} of ${born.serviceId} while ${other.id} (${other.status.state}, ` +

@@ -72,7 +72,9 @@ async function peace(cluster: SimCluster): Promise<void> {
       // A request of before may still come through, seconds later.
       const restless = restlessSpecs(cluster);
       for (const spec of restless) cluster.apply(spec.stack, [peaceful(spec)]);
-      return restless.length === 0 && cluster.watch.notAsWanted().length === 0;
+      const held = heldServices(cluster);
+      if (held.length > 0) cluster.ask('hold', { names: held, paused: false });
+      return restless.length + held.length === 0 && cluster.watch.notAsWanted().length === 0;
     },
     peaceMs,
     1_000,
@@ -83,6 +85,11 @@ async function peace(cluster: SimCluster): Promise<void> {
 function restlessSpecs(cluster: SimCluster): readonly ServiceSpec[] {
   const services = [...cluster.truth.view.all('service')];
   return services.filter((service) => !service.removing && !isAtPeace(service)).map(({ spec }) => spec);
+}
+
+function heldServices(cluster: SimCluster): readonly string[] {
+  const services = [...cluster.truth.view.all('service')];
+  return services.filter(({ hold }) => hold?.paused).map(({ spec }) => `${spec.stack}/${spec.name}`);
 }
 
 /** Serves, asks for no more host ports than there may be hosts, and did not go back to what it was. */
@@ -108,9 +115,18 @@ export function happen(cluster: SimCluster, event: Event): void {
     case 'apply':
       return cluster.apply('sim', [specOf(event)]);
     case 'scale':
-      return cluster.scale(`sim/${event.service}`, event.replicas);
+      return cluster.ask('scale', { name: `sim/${event.service}`, replicas: event.replicas });
     case 'remove':
-      return cluster.remove([`sim/${event.service}`]);
+      return cluster.ask('removeServices', { names: [`sim/${event.service}`] });
+    case 'rollback':
+      return cluster.ask('rollback', { name: `sim/${event.service}` });
+    case 'restart':
+      return cluster.ask('restart', { names: [`sim/${event.service}`] });
+    case 'pause':
+    case 'resume':
+      return cluster.ask('hold', { names: [`sim/${event.service}`], paused: event.do === 'pause' });
+    case 'rebalance':
+      return cluster.ask('rebalance', { name: '', maxMoves: event.moves, dryRun: false });
     case 'availability':
       return cluster.hosts
         .slice(event.host, event.host + 1)

@@ -1,8 +1,11 @@
 import type { Change } from '@gantry/controller/store/store';
 import { isFenced } from '@gantry/model/fence';
+import { same } from '@gantry/model/spec-change';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
+import { checkBudget } from './budget-law.ts';
 import type { SimCluster } from './cluster.ts';
+import { DataLaw } from './data-law.ts';
 import type { SimHost } from './host.ts';
 import { Broken, checkChange } from './laws.ts';
 
@@ -19,6 +22,9 @@ export class Watch {
   >();
   /** When each node was last drained or down. */
   readonly #awayAt = new Map<string, number>();
+  /** When the spec of each service last changed. */
+  readonly #askedAt = new Map<string, number>();
+  readonly #data = new DataLaw(staleMs);
   #broken: Broken | undefined;
   /** Lines of what happened, newest last; filled when somebody wants to read them. */
   readonly story: string[] = [];
@@ -40,8 +46,12 @@ export class Watch {
   changed(change: Change): void {
     this.note(lineOf(change));
     this.#try(() => {
+      const { view } = this.#cluster.truth;
       if (change.kind === 'node') this.#noteAway(change);
-      checkChange(change, this.#cluster.truth.view, (nodeId) => this.#wasAway(nodeId));
+      if (change.kind === 'service') this.#noteAsked(change);
+      checkChange(change, view, (nodeId) => this.#lately(this.#awayAt, nodeId));
+      this.#data.check(change, view, this.#cluster.world.age());
+      if (change.kind === 'task') checkBudget(change, view, (id) => this.#lately(this.#askedAt, id));
       if (change.kind === 'task' && change.after) this.#checkEnd(change.before, change.after);
     });
   }
@@ -56,8 +66,13 @@ export class Watch {
     if (away) this.#awayAt.set(id, this.#cluster.world.age());
   }
 
-  #wasAway(nodeId: string): boolean {
-    return this.#cluster.world.age() - (this.#awayAt.get(nodeId) ?? -Infinity) < staleMs;
+  #noteAsked({ id, before, after }: Change & { kind: 'service' }): void {
+    if (before?.spec !== after?.spec && !same(before?.spec, after?.spec))
+      this.#askedAt.set(id, this.#cluster.world.age());
+  }
+
+  #lately(times: ReadonlyMap<string, number>, id: string): boolean {
+    return this.#cluster.world.age() - (times.get(id) ?? -Infinity) < staleMs;
   }
 
   #try(check: () => void): void {
