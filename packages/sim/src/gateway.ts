@@ -12,7 +12,7 @@ export interface OpenDoor {
 
 /** What may go wrong between agents and controllers, as shares of one. */
 export interface GatewayFaults {
-  /** A call is carried out, and the connection breaks before its answer. */
+  /** A call or a word of a session is carried out, and the connection breaks before its answer. */
   lostAnswers: number;
   /** A call is carried out twice. */
   doubles: number;
@@ -20,7 +20,8 @@ export interface GatewayFaults {
   full: number;
 }
 
-type Method = 'register' | 'heartbeat' | 'report' | 'applied' | 'reportVolumes';
+type Method = 'register' | 'reportVolumes';
+type StreamMethod = 'session' | 'assignments' | 'relay';
 type Done = (error: Error | null, response?: unknown) => void;
 type Handler = (call: { readonly request: unknown }, done: Done) => void;
 
@@ -54,10 +55,8 @@ export class GatewayClient {
         this.#unary(method, request, options.deadline - this.#process.clock.now(), done);
     return {
       register: unary('register'),
-      heartbeat: unary('heartbeat'),
-      report: unary('report'),
-      applied: unary('applied'),
       reportVolumes: unary('reportVolumes'),
+      session: () => this.#stream('session', undefined),
       assignments: (request: unknown) => this.#stream('assignments', request),
       relay: () => this.#stream('relay', undefined),
     } as unknown as AgentGatewayClient;
@@ -113,7 +112,7 @@ export class GatewayClient {
     });
   }
 
-  #stream(method: 'assignments' | 'relay', request: unknown): ClientCall {
+  #stream(method: StreamMethod, request: unknown): ClientCall {
     const connection = this.#process.touch() ? this.#connect() : undefined;
     const client = new ClientCall(this.#process, connection);
     if (!connection) {
@@ -124,13 +123,11 @@ export class GatewayClient {
     connection.up(() => {
       const door = this.#door();
       if (!door) return connection.down(() => client.fail(unavailable()));
-      const server = new ServerCall(
-        request,
-        connection,
-        client,
-        door.process,
-        () => this.#process.random() < this.#faults.full,
-      );
+      const { random } = this.#process;
+      const server = new ServerCall(request, connection, client, door.process, {
+        full: () => random() < this.#faults.full,
+        lost: () => method === 'session' && random() < this.#faults.lostAnswers,
+      });
       client.server = server;
       const handler = door.agents[method] as unknown as (call: unknown) => void;
       door.process.run(() => handler(server));
@@ -178,13 +175,19 @@ class ClientCall extends Emitter {
   }
 }
 
+/** What may go wrong with one message of a stream, drawn anew for each. */
+interface StreamDice {
+  readonly full: () => boolean;
+  readonly lost: () => boolean;
+}
+
 /** The server's end of a stream. */
 class ServerCall extends Emitter {
   readonly request: unknown;
   readonly #connection: Connection;
   readonly #client: ClientCall;
   readonly #process: Process;
-  readonly #isFull: () => boolean;
+  readonly #dice: StreamDice;
   #gone = false;
 
   constructor(
@@ -192,23 +195,25 @@ class ServerCall extends Emitter {
     connection: Connection,
     client: ClientCall,
     process: Process,
-    isFull: () => boolean,
+    dice: StreamDice,
   ) {
     super();
     this.request = request;
     this.#connection = connection;
     this.#client = client;
     this.#process = process;
-    this.#isFull = isFull;
+    this.#dice = dice;
     connection.onBreak(() => this.gone());
   }
 
+  /** What is lost is the answer: the message was heard. */
   hear(message: unknown): void {
     this.#process.run(() => this.emit('data', message));
+    if (this.#dice.lost()) this.#connection.break();
   }
 
   write(message: unknown): boolean {
-    const full = this.#isFull();
+    const full = this.#dice.full();
     this.#connection.down(() => {
       this.#client.take(message);
       if (full) this.#process.run(() => this.emit('drain'));
@@ -219,6 +224,12 @@ class ServerCall extends Emitter {
   end(): void {
     this.#connection.down(() => this.#client.over());
     this.#process.clock.soon(() => this.gone());
+  }
+
+  /** An error of the call is its status, as in grpc-js. */
+  override emit(event: string, ...args: unknown[]): void {
+    if (event === 'error') this.destroy(args[0] as Error);
+    super.emit(event, ...args);
   }
 
   destroy(error: Error): void {

@@ -23,6 +23,7 @@ import { Contact } from './contact.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
 import type { Reporter } from './reporter.ts';
+import { Talk } from './talk.ts';
 import type { VolumeNews } from './volume-news.ts';
 import type { OrderedVolumes } from './volume-orders.ts';
 
@@ -116,32 +117,45 @@ export class Link {
     const ends = new Ends();
     const stop = (): void => ends.end('the agent ends');
     this.#abort.signal.addEventListener('abort', stop, { once: true });
-    const streams = [this.#follow(client, session, ends, contact), this.#relay(client, session, ends)];
-    const stopBeating = this.#beat(client, session, ends, contact);
+    const talk = this.#talk(client, session, ends);
+    const streams = [this.#follow(client, session, talk, ends, contact), this.#relay(client, session, ends)];
+    const stopBeating = this.#beat(talk, session, ends, contact);
     this.#deps.onSession(session, client);
-    reporter.connected((reports) => this.#report(client, session, reports, ends), this.#deps.statuses());
+    reporter.connected((reports) => this.#report(talk, reports, ends), this.#deps.statuses());
     volumeNews.connected((news) => this.#tellVolumes(client, session, news, ends), volumes);
     const why = await ends.ended;
     this.#abort.signal.removeEventListener('abort', stop);
     reporter.disconnected();
     volumeNews.disconnected();
     stopBeating();
+    talk.close();
     for (const close of streams) close();
     return why;
   }
 
-  #beat(client: AgentGatewayClient, session: RegisterResponse, ends: Ends, contact: Contact): () => void {
-    const { clock, pressure, networkReport } = this.#deps;
-    const once = (): Promise<unknown> => {
-      const network = fromModel.nodeNetwork(networkReport());
-      const request = { sessionId: session.sessionId, pressure: pressure?.() ?? '', network };
-      return unary(client.heartbeat.bind(client), request, clock);
-    };
-    const failed = (error: unknown): void => ends.end(`a heartbeat failed: ${errorText(error)}`);
-    return beat({ clock, everyMs: session.heartbeatMs, once, contact, failed });
+  #talk(client: AgentGatewayClient, { sessionId }: RegisterResponse, ends: Ends): Talk {
+    const stream = client.session();
+    hearEnd(stream, ends, 'session');
+    return new Talk(stream, sessionId, this.#deps.clock);
   }
 
-  #follow(client: AgentGatewayClient, session: RegisterResponse, ends: Ends, contact: Contact): () => void {
+  #beat(talk: Talk, { heartbeatMs }: RegisterResponse, ends: Ends, contact: Contact): () => void {
+    const { clock, pressure, networkReport } = this.#deps;
+    const once = (): Promise<unknown> => {
+      const value = { pressure: pressure?.() ?? '', network: fromModel.nodeNetwork(networkReport()) };
+      return talk.ask({ $case: 'heartbeat', value });
+    };
+    const failed = (error: unknown): void => ends.end(`a heartbeat failed: ${errorText(error)}`);
+    return beat({ clock, everyMs: heartbeatMs, once, contact, failed });
+  }
+
+  #follow(
+    client: AgentGatewayClient,
+    session: RegisterResponse,
+    talk: Talk,
+    ends: Ends,
+    contact: Contact,
+  ): () => void {
     const book = new AssignmentsBook(this.#deps.readEndpoints);
     const stream = client.assignments({ sessionId: session.sessionId });
     hearEnd(stream, ends, 'assignments');
@@ -150,24 +164,14 @@ export class Link {
       if (!assignments) return ends.end('a change of the assignments was missed');
       const applied = this.#deps.onAssignments(assignments);
       contact.knowsAll();
-      if (message.acknowledge) void this.#acknowledge(client, session, message.sequence, applied, ends);
+      if (message.acknowledge) void this.#acknowledge(talk, message.sequence, applied);
     });
     return () => stream.cancel();
   }
 
   /** Says that the network is as it was assigned; what could not be applied is not said, and the controller waits no longer than it wants. */
-  async #acknowledge(
-    client: AgentGatewayClient,
-    { sessionId }: RegisterResponse,
-    sequence: number,
-    applied: Promise<boolean>,
-    ends: Ends,
-  ): Promise<void> {
-    try {
-      if (await applied) await unary(client.applied.bind(client), { sessionId, sequence }, this.#deps.clock);
-    } catch (error) {
-      ends.end(`an acknowledgement failed: ${errorText(error)}`);
-    }
+  async #acknowledge(talk: Talk, sequence: number, applied: Promise<boolean>): Promise<void> {
+    if (await applied) talk.say({ $case: 'applied', value: sequence });
   }
 
   #relay(client: AgentGatewayClient, session: RegisterResponse, ends: Ends): () => void {
@@ -199,22 +203,13 @@ export class Link {
   }
 
   async #report(
-    client: AgentGatewayClient,
-    session: RegisterResponse,
+    talk: Talk,
     statuses: ReadonlyMap<string, TaskStatus>,
     ends: Ends,
   ): Promise<readonly string[]> {
-    const reports = [...statuses].map(([taskId, status]) => ({
-      taskId,
-      status: fromModel.taskStatus(status),
-    }));
+    const tasks = [...statuses].map(([taskId, status]) => ({ taskId, status: fromModel.taskStatus(status) }));
     try {
-      const answer = await unary(
-        client.report.bind(client),
-        { sessionId: session.sessionId, reports },
-        this.#deps.clock,
-      );
-      return answer.unknownTasks;
+      return (await talk.ask({ $case: 'report', value: { tasks } })).unknownTasks;
     } catch (error) {
       ends.end(`a report failed: ${errorText(error)}`);
       throw error;

@@ -1,9 +1,4 @@
-import {
-  status as grpcStatus,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from '@grpc/grpc-js';
+import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
@@ -18,11 +13,13 @@ import type { CredentialStore } from '../images/credentials.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store } from '../store/store.ts';
+import { answering, asStatus, unknownSession } from './answering.ts';
 import { Feed } from './feed.ts';
 import { Intake } from './intake.ts';
 import { credentialFor, keptImages } from './node-images.ts';
 import { NodeRegistry } from './registry.ts';
 import { Sessions, type Session } from './sessions.ts';
+import { hearTalk, type Word } from './talk.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export interface DispatcherDeps {
@@ -99,28 +96,16 @@ export class Dispatcher {
         this.#deps.log.info('a node registered', { node: name, nodeId });
         return { sessionId: session.id, heartbeatMs: this.#heartbeatMs, natsUrl: this.#deps.natsUrl };
       }),
-      heartbeat: answering(async ({ sessionId, pressure, network }) => {
-        const { nodeId } = this.#session(sessionId);
-        // What cannot be written now is said again with the next one.
-        const told = network && toModel.nodeNetwork(network);
-        await this.#registry.setCondition(nodeId, pressure, told).catch(() => undefined);
-        return {};
-      }),
+      session: (call) => {
+        hearTalk(call, {
+          session: (id) => this.#session(id),
+          take: (session, word) => this.#hear(session, word),
+        });
+      },
       reportVolumes: answering(async ({ sessionId, volumes }) => {
         const { nodeId } = this.#session(sessionId);
         if (volumes) await this.#registry.setVolumes(nodeId, toModel.heldVolumes(volumes));
         return {};
-      }),
-      report: answering(async ({ sessionId, reports }) => {
-        const { nodeId } = this.#session(sessionId);
-        const statuses = reports.flatMap(({ taskId, status }) =>
-          status ? [[taskId, toModel.taskStatus(status)] as const] : [],
-        );
-        return { unknownTasks: [...(await this.#intake.take(nodeId, new Map(statuses)))] };
-      }),
-      applied: answering(({ sessionId, sequence }) => {
-        this.#feed.applied(this.#session(sessionId).nodeId, sequence);
-        return Promise.resolve({});
       }),
       pullCredential: answering(({ sessionId, ref }) => {
         const { nodeId } = this.#session(sessionId);
@@ -168,6 +153,30 @@ export class Dispatcher {
     };
   }
 
+  /** Takes in what an agent says; answers with the tasks that are not known. */
+  async #hear({ nodeId }: Session, word: Word): Promise<readonly string[]> {
+    switch (word.$case) {
+      case 'heartbeat': {
+        const { pressure, network } = word.value;
+        // What cannot be written now is said again with the next one.
+        const told = network && toModel.nodeNetwork(network);
+        await this.#registry.setCondition(nodeId, pressure, told).catch(() => undefined);
+        return [];
+      }
+      case 'report': {
+        const statuses = word.value.tasks.flatMap(({ taskId, status }) =>
+          status ? [[taskId, toModel.taskStatus(status)] as const] : [],
+        );
+        return this.#intake.take(nodeId, new Map(statuses));
+      }
+      case 'applied':
+        this.#feed.applied(nodeId, word.value);
+        return [];
+      case 'hello':
+        return [];
+    }
+  }
+
   #follow(call: ServerWritableStream<AssignmentsRequest, AssignmentsMessage>): void {
     const session = this.#deps.leads() ? this.#sessions.get(call.request.sessionId) : undefined;
     if (!session) {
@@ -206,30 +215,4 @@ export class Dispatcher {
     if (!session) throw unknownSession();
     return session;
   }
-}
-
-/** The agent registers anew when it hears this. */
-function unknownSession(): Error {
-  return Object.assign(new Error('this session is not known'), { code: grpcStatus.UNAUTHENTICATED });
-}
-
-function answering<Request, Response>(
-  handle: (request: Request) => Promise<Response>,
-): (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>) => void {
-  return (call, done) => {
-    const failed = (error: unknown): void => done(asStatus(error), null);
-    // What is thrown before the first await must be answered, too.
-    void Promise.resolve()
-      .then(() => handle(call.request))
-      .then((response) => done(null, response), failed);
-  };
-}
-
-function asStatus(error: unknown): Error & { code: number } {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
-    return error as Error & { code: number };
-  }
-  const code =
-    error instanceof GantryError && error.retryable ? grpcStatus.UNAVAILABLE : grpcStatus.FAILED_PRECONDITION;
-  return Object.assign(new Error(error instanceof Error ? error.message : String(error)), { code });
 }

@@ -71,16 +71,45 @@ export interface RegisterResponse {
   natsUrl: string;
 }
 
-export interface HeartbeatRequest {
-  sessionId: string;
-  network:
-    | NodeNetwork
+export interface SessionUp {
+  /** its answer carries the same; 0: none is wanted */
+  number: number;
+  body:
+    | { $case: "hello"; value: SessionHello }
+    | //
+    /** every heartbeat_ms of the RegisterResponse */
+    { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "report"; value: Report }
+    | //
+    /** the node has made true what it was sent up to this sequence; said for messages with acknowledge set */
+    { $case: "applied"; value: number }
     | undefined;
-  /** why nothing new should be placed on the node; empty: all is well */
-  pressure: string;
 }
 
-export interface HeartbeatResponse {
+export interface SessionHello {
+  sessionId: string;
+}
+
+export interface Heartbeat {
+  /** why nothing new should be placed on the node; empty: all is well */
+  pressure: string;
+  network: NodeNetwork | undefined;
+}
+
+/** Newest status per task, batched; answered once it is in the store. */
+export interface Report {
+  tasks: TaskReport[];
+}
+
+export interface TaskReport {
+  taskId: string;
+  status: TaskStatus | undefined;
+}
+
+export interface SessionDown {
+  number: number;
+  /** Of a report, the tasks that the controller does not know: nothing more need be said of them. */
+  unknownTasks: string[];
 }
 
 export interface AssignmentsRequest {
@@ -102,14 +131,6 @@ export interface AssignmentsMessage {
   endpointChanges: Buffer[];
   /** Sent with the complete set and when it changes; absent: as before, also as before the agent started. */
   encryption: Encryption | undefined;
-}
-
-export interface AppliedRequest {
-  sessionId: string;
-  sequence: number;
-}
-
-export interface AppliedResponse {
 }
 
 export interface TaskAssignment {
@@ -160,21 +181,6 @@ export interface Backend {
   taskId: string;
   slot: number;
   address: string;
-}
-
-export interface ReportRequest {
-  sessionId: string;
-  reports: TaskReport[];
-}
-
-export interface TaskReport {
-  taskId: string;
-  status: TaskStatus | undefined;
-}
-
-export interface ReportResponse {
-  /** Tasks the controller does not know: nothing more need be said of them. */
-  unknownTasks: string[];
 }
 
 /** From the agent: first hello, then answers to orders. */
@@ -703,25 +709,33 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
   },
 };
 
-function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { sessionId: "", network: undefined, pressure: "" };
+function createBaseSessionUp(): SessionUp {
+  return { number: 0, body: undefined };
 }
 
-export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
-  encode(message: HeartbeatRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.sessionId !== "") {
-      writer.uint32(10).string(message.sessionId);
+export const SessionUp: MessageFns<SessionUp> = {
+  encode(message: SessionUp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
     }
-    if (message.network !== undefined) {
-      NodeNetwork.encode(message.network, writer.uint32(1842).fork()).join();
-    }
-    if (message.pressure !== "") {
-      writer.uint32(802).string(message.pressure);
+    switch (message.body?.$case) {
+      case "hello":
+        SessionHello.encode(message.body.value, writer.uint32(18).fork()).join();
+        break;
+      case "heartbeat":
+        Heartbeat.encode(message.body.value, writer.uint32(26).fork()).join();
+        break;
+      case "report":
+        Report.encode(message.body.value, writer.uint32(34).fork()).join();
+        break;
+      case "applied":
+        writer.uint32(40).uint64(message.body.value);
+        break;
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): HeartbeatRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionUp {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -730,7 +744,120 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHeartbeatRequest();
+      const message = createBaseSessionUp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.body = { $case: "hello", value: SessionHello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.body = { $case: "report", value: Report.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.body = { $case: "applied", value: longToNumber(reader.uint64()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionUp>): SessionUp {
+    return SessionUp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionUp>): SessionUp {
+    const message = createBaseSessionUp();
+    message.number = object.number ?? 0;
+    switch (object.body?.$case) {
+      case "hello": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "hello", value: SessionHello.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "heartbeat": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "heartbeat", value: Heartbeat.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "report": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "report", value: Report.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "applied": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "applied", value: object.body.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSessionHello(): SessionHello {
+  return { sessionId: "" };
+}
+
+export const SessionHello: MessageFns<SessionHello> = {
+  encode(message: SessionHello, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionHello {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionHello();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -742,22 +869,6 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.sessionId = reader.string();
             continue;
           }
-          case 230: {
-            if (tag !== 1842) {
-              break;
-            }
-
-            message.network = NodeNetwork.decode(reader, reader.uint32());
-            continue;
-          }
-          case 100: {
-            if (tag !== 802) {
-              break;
-            }
-
-            message.pressure = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -770,30 +881,32 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
   },
 
-  create(base?: DeepPartial<HeartbeatRequest>): HeartbeatRequest {
-    return HeartbeatRequest.fromPartial(base ?? {});
+  create(base?: DeepPartial<SessionHello>): SessionHello {
+    return SessionHello.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<HeartbeatRequest>): HeartbeatRequest {
-    const message = createBaseHeartbeatRequest();
+  fromPartial(object: DeepPartial<SessionHello>): SessionHello {
+    const message = createBaseSessionHello();
     message.sessionId = object.sessionId ?? "";
-    message.network = (object.network !== undefined && object.network !== null)
-      ? NodeNetwork.fromPartial(object.network)
-      : undefined;
-    message.pressure = object.pressure ?? "";
     return message;
   },
 };
 
-function createBaseHeartbeatResponse(): HeartbeatResponse {
-  return {};
+function createBaseHeartbeat(): Heartbeat {
+  return { pressure: "", network: undefined };
 }
 
-export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
-  encode(_: HeartbeatResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const Heartbeat: MessageFns<Heartbeat> = {
+  encode(message: Heartbeat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pressure !== "") {
+      writer.uint32(10).string(message.pressure);
+    }
+    if (message.network !== undefined) {
+      NodeNetwork.encode(message.network, writer.uint32(18).fork()).join();
+    }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): HeartbeatResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): Heartbeat {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -802,10 +915,26 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHeartbeatResponse();
+      const message = createBaseHeartbeat();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pressure = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.network = NodeNetwork.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,11 +947,206 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
     }
   },
 
-  create(base?: DeepPartial<HeartbeatResponse>): HeartbeatResponse {
-    return HeartbeatResponse.fromPartial(base ?? {});
+  create(base?: DeepPartial<Heartbeat>): Heartbeat {
+    return Heartbeat.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<HeartbeatResponse>): HeartbeatResponse {
-    const message = createBaseHeartbeatResponse();
+  fromPartial(object: DeepPartial<Heartbeat>): Heartbeat {
+    const message = createBaseHeartbeat();
+    message.pressure = object.pressure ?? "";
+    message.network = (object.network !== undefined && object.network !== null)
+      ? NodeNetwork.fromPartial(object.network)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReport(): Report {
+  return { tasks: [] };
+}
+
+export const Report: MessageFns<Report> = {
+  encode(message: Report, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      TaskReport.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Report {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(TaskReport.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Report>): Report {
+    return Report.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Report>): Report {
+    const message = createBaseReport();
+    message.tasks = object.tasks?.map((e) => TaskReport.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTaskReport(): TaskReport {
+  return { taskId: "", status: undefined };
+}
+
+export const TaskReport: MessageFns<TaskReport> = {
+  encode(message: TaskReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.status !== undefined) {
+      TaskStatus.encode(message.status, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.status = TaskStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskReport>): TaskReport {
+    return TaskReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskReport>): TaskReport {
+    const message = createBaseTaskReport();
+    message.taskId = object.taskId ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? TaskStatus.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSessionDown(): SessionDown {
+  return { number: 0, unknownTasks: [] };
+}
+
+export const SessionDown: MessageFns<SessionDown> = {
+  encode(message: SessionDown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
+    }
+    for (const v of message.unknownTasks) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionDown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionDown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unknownTasks.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionDown>): SessionDown {
+    return SessionDown.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionDown>): SessionDown {
+    const message = createBaseSessionDown();
+    message.number = object.number ?? 0;
+    message.unknownTasks = object.unknownTasks?.map((e) => e) || [];
     return message;
   },
 };
@@ -1054,116 +1378,6 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.encryption = (object.encryption !== undefined && object.encryption !== null)
       ? Encryption.fromPartial(object.encryption)
       : undefined;
-    return message;
-  },
-};
-
-function createBaseAppliedRequest(): AppliedRequest {
-  return { sessionId: "", sequence: 0 };
-}
-
-export const AppliedRequest: MessageFns<AppliedRequest> = {
-  encode(message: AppliedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.sessionId !== "") {
-      writer.uint32(10).string(message.sessionId);
-    }
-    if (message.sequence !== 0) {
-      writer.uint32(16).uint64(message.sequence);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): AppliedRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAppliedRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.sessionId = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.sequence = longToNumber(reader.uint64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<AppliedRequest>): AppliedRequest {
-    return AppliedRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<AppliedRequest>): AppliedRequest {
-    const message = createBaseAppliedRequest();
-    message.sessionId = object.sessionId ?? "";
-    message.sequence = object.sequence ?? 0;
-    return message;
-  },
-};
-
-function createBaseAppliedResponse(): AppliedResponse {
-  return {};
-}
-
-export const AppliedResponse: MessageFns<AppliedResponse> = {
-  encode(_: AppliedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): AppliedResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAppliedResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<AppliedResponse>): AppliedResponse {
-    return AppliedResponse.fromPartial(base ?? {});
-  },
-  fromPartial(_: DeepPartial<AppliedResponse>): AppliedResponse {
-    const message = createBaseAppliedResponse();
     return message;
   },
 };
@@ -1703,197 +1917,6 @@ export const Backend: MessageFns<Backend> = {
     message.taskId = object.taskId ?? "";
     message.slot = object.slot ?? 0;
     message.address = object.address ?? "";
-    return message;
-  },
-};
-
-function createBaseReportRequest(): ReportRequest {
-  return { sessionId: "", reports: [] };
-}
-
-export const ReportRequest: MessageFns<ReportRequest> = {
-  encode(message: ReportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.sessionId !== "") {
-      writer.uint32(10).string(message.sessionId);
-    }
-    for (const v of message.reports) {
-      TaskReport.encode(v!, writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ReportRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReportRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.sessionId = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.reports.push(TaskReport.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ReportRequest>): ReportRequest {
-    return ReportRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ReportRequest>): ReportRequest {
-    const message = createBaseReportRequest();
-    message.sessionId = object.sessionId ?? "";
-    message.reports = object.reports?.map((e) => TaskReport.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseTaskReport(): TaskReport {
-  return { taskId: "", status: undefined };
-}
-
-export const TaskReport: MessageFns<TaskReport> = {
-  encode(message: TaskReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.taskId !== "") {
-      writer.uint32(10).string(message.taskId);
-    }
-    if (message.status !== undefined) {
-      TaskStatus.encode(message.status, writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): TaskReport {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTaskReport();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.taskId = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.status = TaskStatus.decode(reader, reader.uint32());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<TaskReport>): TaskReport {
-    return TaskReport.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<TaskReport>): TaskReport {
-    const message = createBaseTaskReport();
-    message.taskId = object.taskId ?? "";
-    message.status = (object.status !== undefined && object.status !== null)
-      ? TaskStatus.fromPartial(object.status)
-      : undefined;
-    return message;
-  },
-};
-
-function createBaseReportResponse(): ReportResponse {
-  return { unknownTasks: [] };
-}
-
-export const ReportResponse: MessageFns<ReportResponse> = {
-  encode(message: ReportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.unknownTasks) {
-      writer.uint32(10).string(v!);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ReportResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReportResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.unknownTasks.push(reader.string());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ReportResponse>): ReportResponse {
-    return ReportResponse.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ReportResponse>): ReportResponse {
-    const message = createBaseReportResponse();
-    message.unknownTasks = object.unknownTasks?.map((e) => e) || [];
     return message;
   },
 };
@@ -3037,15 +3060,18 @@ export const AgentGatewayService = {
     responseSerialize: (value: RegisterResponse): Buffer => Buffer.from(RegisterResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RegisterResponse => RegisterResponse.decode(value),
   },
-  /** Every heartbeat_ms of the RegisterResponse; an unknown session answers UNAUTHENTICATED and the agent registers anew. */
-  heartbeat: {
-    path: "/gantry.v1.AgentGateway/Heartbeat" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: HeartbeatRequest): Buffer => Buffer.from(HeartbeatRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): HeartbeatRequest => HeartbeatRequest.decode(value),
-    responseSerialize: (value: HeartbeatResponse): Buffer => Buffer.from(HeartbeatResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): HeartbeatResponse => HeartbeatResponse.decode(value),
+  /**
+   * What the agent says as long as its session lasts, on one call: first hello. A session that is not known ends it with
+   * UNAUTHENTICATED, and the agent registers anew. A message costs a fraction of what a call of its own would.
+   */
+  session: {
+    path: "/gantry.v1.AgentGateway/Session" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: SessionUp): Buffer => Buffer.from(SessionUp.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SessionUp => SessionUp.decode(value),
+    responseSerialize: (value: SessionDown): Buffer => Buffer.from(SessionDown.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SessionDown => SessionDown.decode(value),
   },
   /** What this node should hold: first complete, then changes numbered without gaps. */
   assignments: {
@@ -3056,26 +3082,6 @@ export const AgentGatewayService = {
     requestDeserialize: (value: Buffer): AssignmentsRequest => AssignmentsRequest.decode(value),
     responseSerialize: (value: AssignmentsMessage): Buffer => Buffer.from(AssignmentsMessage.encode(value).finish()),
     responseDeserialize: (value: Buffer): AssignmentsMessage => AssignmentsMessage.decode(value),
-  },
-  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
-  applied: {
-    path: "/gantry.v1.AgentGateway/Applied" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: AppliedRequest): Buffer => Buffer.from(AppliedRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): AppliedRequest => AppliedRequest.decode(value),
-    responseSerialize: (value: AppliedResponse): Buffer => Buffer.from(AppliedResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): AppliedResponse => AppliedResponse.decode(value),
-  },
-  /** Newest status per task, batched; acknowledged once it is in the store. */
-  report: {
-    path: "/gantry.v1.AgentGateway/Report" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ReportRequest): Buffer => Buffer.from(ReportRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ReportRequest => ReportRequest.decode(value),
-    responseSerialize: (value: ReportResponse): Buffer => Buffer.from(ReportResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ReportResponse => ReportResponse.decode(value),
   },
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
   relay: {
@@ -3145,14 +3151,13 @@ export const AgentGatewayService = {
 export interface AgentGatewayServer extends UntypedServiceImplementation {
   /** Begins a session. An agent registers again after every loss of contact. */
   register: handleUnaryCall<RegisterRequest, RegisterResponse>;
-  /** Every heartbeat_ms of the RegisterResponse; an unknown session answers UNAUTHENTICATED and the agent registers anew. */
-  heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
+  /**
+   * What the agent says as long as its session lasts, on one call: first hello. A session that is not known ends it with
+   * UNAUTHENTICATED, and the agent registers anew. A message costs a fraction of what a call of its own would.
+   */
+  session: handleBidiStreamingCall<SessionUp, SessionDown>;
   /** What this node should hold: first complete, then changes numbered without gaps. */
   assignments: handleServerStreamingCall<AssignmentsRequest, AssignmentsMessage>;
-  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
-  applied: handleUnaryCall<AppliedRequest, AppliedResponse>;
-  /** Newest status per task, batched; acknowledged once it is in the store. */
-  report: handleUnaryCall<ReportRequest, ReportResponse>;
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
   relay: handleBidiStreamingCall<RelayUp, RelayDown>;
   /** The agent's answer to open_exec: a call of its own for one process, first hello. */
@@ -3184,22 +3189,13 @@ export interface AgentGatewayClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RegisterResponse) => void,
   ): ClientUnaryCall;
-  /** Every heartbeat_ms of the RegisterResponse; an unknown session answers UNAUTHENTICATED and the agent registers anew. */
-  heartbeat(
-    request: HeartbeatRequest,
-    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
-  ): ClientUnaryCall;
-  heartbeat(
-    request: HeartbeatRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
-  ): ClientUnaryCall;
-  heartbeat(
-    request: HeartbeatRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
-  ): ClientUnaryCall;
+  /**
+   * What the agent says as long as its session lasts, on one call: first hello. A session that is not known ends it with
+   * UNAUTHENTICATED, and the agent registers anew. A message costs a fraction of what a call of its own would.
+   */
+  session(): ClientDuplexStream<SessionUp, SessionDown>;
+  session(options: Partial<CallOptions>): ClientDuplexStream<SessionUp, SessionDown>;
+  session(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<SessionUp, SessionDown>;
   /** What this node should hold: first complete, then changes numbered without gaps. */
   assignments(request: AssignmentsRequest, options?: Partial<CallOptions>): ClientReadableStream<AssignmentsMessage>;
   assignments(
@@ -3207,38 +3203,6 @@ export interface AgentGatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<AssignmentsMessage>;
-  /** The node has made true what it was sent up to a sequence; said for messages with acknowledge set. */
-  applied(
-    request: AppliedRequest,
-    callback: (error: ServiceError | null, response: AppliedResponse) => void,
-  ): ClientUnaryCall;
-  applied(
-    request: AppliedRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: AppliedResponse) => void,
-  ): ClientUnaryCall;
-  applied(
-    request: AppliedRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: AppliedResponse) => void,
-  ): ClientUnaryCall;
-  /** Newest status per task, batched; acknowledged once it is in the store. */
-  report(
-    request: ReportRequest,
-    callback: (error: ServiceError | null, response: ReportResponse) => void,
-  ): ClientUnaryCall;
-  report(
-    request: ReportRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ReportResponse) => void,
-  ): ClientUnaryCall;
-  report(
-    request: ReportRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ReportResponse) => void,
-  ): ClientUnaryCall;
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
   relay(): ClientDuplexStream<RelayUp, RelayDown>;
   relay(options: Partial<CallOptions>): ClientDuplexStream<RelayUp, RelayDown>;
