@@ -76,3 +76,5 @@ process.on('message', (message: { readonly lose?: number }) => {
   for (const node of nodes.splice(0, message.lose ?? 0)) void node.close();
 });
 process.on('disconnect', () => process.exit(0));
+// Its end by itself, so that a profile is written.
+process.on('SIGTERM', () => process.exit(0));

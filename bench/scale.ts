@@ -6,17 +6,20 @@ import { footprint, type Footprint } from './footprint.ts';
 import type { BenchResult, Figure } from './report.ts';
 import { startPlane, type Plane } from './scale/plane.ts';
 
-/** `npm run bench -- scale [--nodes 1000] [--tasks 30000] [--services 300] [--lose 0.05] [--steady 60]` */
+/** `npm run bench -- scale [--nodes 1000] [--tasks 30000] [--services 300] [--lose 0.05] [--steady 60] [--stack 50] [--silence 5]` */
 interface Size {
   readonly nodes: number;
   readonly tasks: number;
   readonly services: number;
+  /** Services of one stack, which share a network. */
+  readonly stack: number;
   readonly loseShare: number;
   /** Time to look at a cluster in which nothing happens, s. */
   readonly steadySeconds: number;
+  /** After which a host is down, s; on a busy machine hosts fall silent for want of cpu. */
+  readonly silenceSeconds: number;
 }
 
-const stackSize = 50;
 const limitMs = 280_000;
 /** Asking costs the controller, too: it is done seldom while much is under way. */
 const askEveryMs = 500;
@@ -26,10 +29,12 @@ export async function run(): Promise<BenchResult> {
     nodes: option('nodes', 1_000),
     tasks: option('tasks', 30_000),
     services: option('services', 300),
+    stack: option('stack', 50),
     loseShare: option('lose', 0.05),
     steadySeconds: option('steady', 60),
+    silenceSeconds: option('silence', 5),
   };
-  const plane = await startPlane(size.nodes);
+  const plane = await startPlane(size.nodes, size.silenceSeconds);
   try {
     return await measure(plane, size);
   } finally {
@@ -41,7 +46,9 @@ async function measure(plane: Plane, size: Size): Promise<BenchResult> {
   const figures: Figure[] = [];
   const note = (what: string, value: number, unit: string, target = ''): void => {
     figures.push({ what, ours: [value], target, unit });
-    process.stderr.write(`${what}: ${value.toFixed(value < 10 ? 2 : 0)} ${unit}\n`);
+    const at =
+      process.env['CPU_PROF'] === undefined ? '' : `${(Number(process.hrtime.bigint()) / 1e9).toFixed(1)} `;
+    process.stderr.write(`${at}${what}: ${value.toFixed(value < 10 ? 2 : 0)} ${unit}\n`);
   };
   await until(async () => (await nodesReady(plane.client)) === size.nodes, 'the nodes are not ready');
   await quiet(plane);
@@ -107,13 +114,17 @@ async function measure(plane: Plane, size: Size): Promise<BenchResult> {
   note('controller: thread held, p99', thread.p99, 'ms');
   note('controller: thread held, longest', thread.longest, 'ms', '50');
   return {
-    setup: `${size.nodes} hollow nodes, ${size.tasks} tasks of ${size.services} services; one controller, etcd and all nodes on this host`,
+    setup: `${size.nodes} hollow nodes, ${size.tasks} tasks of ${size.services} services in stacks of ${size.stack}; one controller, etcd and all nodes on this host`,
     figures,
   };
 }
 
-/** Services in stacks of fifty: what a file may hold. */
-async function apply(client: ControlClient, { services }: Size, tasks: number): Promise<void> {
+/** Services in stacks: what a file may hold. */
+async function apply(
+  client: ControlClient,
+  { services, stack: stackSize }: Size,
+  tasks: number,
+): Promise<void> {
   for (let from = 0; from < services; from += stackSize) {
     const stack = `scale-${from / stackSize}`;
     const some = Array.from({ length: Math.min(stackSize, services - from) }, (_, index) => {
