@@ -1,24 +1,26 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '@gantry/kit/clock';
 import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import type { EndpointAssignment } from '@gantry/model/assignment';
-import { nft } from '../../packages/agent/src/network/kernel/commands.ts';
 import { KernelTable } from '../../packages/agent/src/network/kernel/kernel-table.ts';
-import { table as tableName } from '../../packages/agent/src/network/plan/ruleset.ts';
+import { NftSession } from '../../packages/agent/src/network/kernel/nft-session.ts';
+import { NftProcesses, type Nft } from '../../packages/agent/src/network/kernel/nft.ts';
 import type { Lab } from '../../tests/support/net-lab/lab.ts';
 import { aNetworking, anEndpoint, pools } from '../../tests/support/networks.ts';
 
 export const sizes = [100, 1_000, 10_000] as const;
-const changes = 7;
+const changes = 15;
+const config = { ...pools, subnet: '10.210.1.0/24', guarded: [], encrypted: false };
 
 /** Services of three tasks each on other hosts. */
 export function someServices(count: number): readonly EndpointAssignment[] {
   return Array.from({ length: count }, (_, index) => serviceOf(index, [2, 3, 4]));
 }
 
-function serviceOf(index: number, hosts: readonly number[]): EndpointAssignment {
+export function serviceOf(index: number, hosts: readonly number[]): EndpointAssignment {
   const vip = `10.211.${100 + (index >> 8)}.${index & 255}`;
   const backends = hosts.map((host) => ({
     taskId: `t${index}-${host}`,
@@ -27,39 +29,57 @@ function serviceOf(index: number, hosts: readonly number[]): EndpointAssignment 
   return anEndpoint(`svc${index}`, vip, backends, { networking: aNetworking([`net${index % 50}`]) });
 }
 
-/** Ms to load the table with so many services, to change one of them, and for a transaction that changes nothing. */
-export async function ruleTimes(
-  lab: Lab,
-  host: string,
-  count: number,
-): Promise<{
+/** Ms to load the table with so many services; and to change one of them, by each of two ways in turn. */
+export interface RuleTimes {
   readonly cold: number;
-  readonly change: readonly number[];
-  readonly empty: readonly number[];
-}> {
-  const config = { ...pools, subnet: '10.210.1.0/24', guarded: [], encrypted: false };
-  // Commands are started as an agent starts them.
+  /** By the nft that stays, as an agent does. */
+  readonly session: readonly number[];
+  /** By a process of nft for each change. */
+  readonly process: readonly number[];
+  /** By the session, and until the UDP flows to what left are forgotten. */
+  readonly forgotten: readonly number[];
+}
+
+export async function ruleTimes(lab: Lab, host: string, count: number): Promise<RuleTimes> {
   const dir = await mkdtemp(join(tmpdir(), 'gantry-bench-rules-'));
-  const launcher = new Launcher(dir);
+  // Commands are started as an agent starts them.
+  const launcher = new Launcher(join(dir, 'lanes'));
   const exec = lab.exec(host, launcher.exec);
-  const table = new KernelTable(exec, silentLogger, config);
+  const [session, process] = [
+    new NftSession({ converse: lab.converse(host), clock: systemClock, dir: join(dir, 'nft') }),
+    new NftProcesses(exec),
+  ];
+  let way: Nft = process;
+  const either: Nft = {
+    change: (text) => way.change(text),
+    list: (what) => way.list(what),
+    close: () => session.close(),
+  };
+  const table = new KernelTable(either, exec, silentLogger, config);
   let endpoints = someServices(count);
-  const timed = async (work: () => Promise<void>): Promise<number> => {
+  const apply = async (): Promise<number> => {
     const start = performance.now();
-    await work();
+    await table.apply({ endpoints, locals: [], peers: [] });
     return performance.now() - start;
   };
-  const cold = await timed(() => table.apply({ endpoints, locals: [], peers: [] }));
-  const change: number[] = [];
-  const empty: number[] = [];
+  const times = { cold: await apply(), session: [] as number[], process: [] as number[] };
+  const forgotten: number[] = [];
   for (let round = 0; round < changes; round++) {
-    const index = Math.floor((count / changes) * round);
-    const hosts = round % 2 === 0 ? [2, 3] : [3, 4];
-    endpoints = endpoints.map((one, at) => (at === index ? serviceOf(index, hosts) : one));
-    empty.push(await timed(() => nft(exec, `add table ${tableName}\n`)));
-    change.push(await timed(() => table.apply({ endpoints, locals: [], peers: [] })));
+    for (const next of ['process', 'session'] as const) {
+      const index = Math.floor((count / changes) * round);
+      const hosts = next === 'process' ? [2, 3] : [3, 4];
+      endpoints = endpoints.map((one, at) => (at === index ? serviceOf(index, hosts) : one));
+      way = next === 'process' ? process : session;
+      await way.list('chains inet'); // what a session or a shell costs once is no change's
+      const start = performance.now();
+      times[next].push(await apply());
+      await table.forgotten();
+      if (next === 'session') forgotten.push(performance.now() - start);
+    }
   }
   await table.remove();
+  await either.close();
   launcher.close();
-  return { cold, change, empty };
+  await rm(dir, { recursive: true });
+  return { ...times, forgotten };
 }

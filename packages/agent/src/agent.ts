@@ -7,6 +7,7 @@ import { credentials } from '@grpc/grpc-js';
 import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { exec as ownExec } from '@gantry/kit/exec';
+import { converse } from '@gantry/kit/converse';
 import { follow } from '@gantry/kit/follow';
 import { killAt, noFailpoint } from '@gantry/kit/failpoint';
 import { Launcher } from '@gantry/kit/launcher';
@@ -92,7 +93,9 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     ...pools,
     settings: ownSettings,
     follow,
+    converse,
     stateDir: config.stateDir,
+    runDir: config.runDir,
     guarded: config.controllers.map(hostOf).filter((host) => isIP(host) === 4),
   });
   const names = startNames({ ...base, ...pools, address: gateway });

@@ -64,11 +64,13 @@ export class LabHosts {
     await this.networks.get(host)?.close();
     const network = await createKernelNetwork({
       ...pools,
-      stateDir: this.#dirs.get(host) ?? '',
+      stateDir: this.dir(host),
+      runDir: join(this.dir(host), 'run'),
       guarded: [],
       exec: this.without.has(host) ? withoutRules(this.lab.exec(host)) : this.lab.exec(host),
       settings: settingsThrough(this.lab.exec(host)),
       follow: this.lab.follow(host),
+      converse: this.lab.converse(host),
       clock: {
         ...systemClock,
         now: () => systemClock.now() + this.#skewMs,

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { converse, type Converse } from '@gantry/kit/converse';
 import { exec, execOk, type Exec } from '@gantry/kit/exec';
 import { follow, type Follow } from '@gantry/kit/follow';
 
@@ -63,6 +64,10 @@ export class Lab {
 
   follow(name: string): Follow {
     return (argv, onLine, onEnd) => follow([...inside(this.netns(name)), ...argv], onLine, onEnd);
+  }
+
+  converse(name: string): Converse {
+    return (argv, ...rest) => converse([...inside(this.netns(name)), ...argv], ...rest);
   }
 
   /** A server in a namespace (of the lab by its name, or any by its path); resolves once it listens. */

@@ -32,7 +32,16 @@ export async function tcBatch(exec: Exec, lines: readonly string[], force = fals
 /** One nft transaction: all of it or nothing. */
 export async function nft(exec: Exec, text: string): Promise<void> {
   const result = await exec(['nft', '-f', '-'], { input: text });
-  if (result.code !== 0) throw failed('nft', result.stderr, text);
+  if (result.code !== 0) throw refusal(result.stderr, text) ?? failed('nft', result.stderr, text);
+}
+
+/** What nft complains of about a text, with the line that it means; undefined if it does not. */
+export function refusal(said: string, text: string): GantryError | undefined {
+  // As `./7.nft:3:1-9: Error: …`, `Error: …` or `netlink: Error: …`.
+  const [complaint, line] = /^(?:\S+?:(\d+):[\d-]+: |netlink: )?Error: .*/m.exec(said) ?? [];
+  if (complaint === undefined) return undefined;
+  const command = line === undefined ? '' : ` at "${text.split('\n')[Number(line) - 1] ?? ''}"`;
+  return new GantryError('internal', `nft failed${command}: ${complaint}`);
 }
 
 async function run(

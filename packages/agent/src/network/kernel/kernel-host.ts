@@ -15,12 +15,14 @@ import { underlayLink } from '../plan/wireguard.ts';
 import type { TunnelKeys } from '../tunnel-keys.ts';
 import { HostLinks } from './host-links.ts';
 import { KernelTable } from './kernel-table.ts';
+import type { Nft } from './nft.ts';
 import type { Settings } from './settings.ts';
 import { Underlay, type UnderlayWay } from './underlay.ts';
 import { UnderlayLinks } from './underlay-links.ts';
 
 export interface KernelHostDeps extends Pools {
   readonly exec: Exec;
+  readonly nft: Nft;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,7 +60,7 @@ export class KernelHost {
     this.#address = address;
     this.#links = new HostLinks(deps.exec, deps.settings, deps.log);
     const { containerPool, vipPool, guarded } = deps;
-    this.#table = new KernelTable(deps.exec, deps.log, {
+    this.#table = new KernelTable(deps.nft, deps.exec, deps.log, {
       containerPool,
       vipPool,
       subnet,
@@ -112,6 +114,11 @@ export class KernelHost {
     // First who may be heard, then who is spoken to: an answer must not be dropped.
     await this.#table.apply({ ...state, locals });
     await this.#links.apply(this.#facts(state));
+  }
+
+  /** Resolves once no UDP flow goes on to what has left. */
+  forgotten(): Promise<void> {
+    return this.#table.forgotten();
   }
 
   /** Makes again what is missing; answers with what it was. */

@@ -32,10 +32,12 @@ networkContract('kernel', {
     createKernelNetwork({
       ...pools,
       stateDir,
+      runDir: stateDir,
       guarded: [],
       exec: lab.exec('h1'),
       settings: settingsThrough(lab.exec('h1')),
       follow: lab.follow('h1'),
+      converse: lab.converse('h1'),
       clock: { ...systemClock, now: () => systemClock.now() + skewMs },
       log: silentLogger,
     }),

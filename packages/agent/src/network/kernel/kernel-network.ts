@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '@gantry/kit/clock';
+import type { Converse } from '@gantry/kit/converse';
 import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
 import type { Follow } from '@gantry/kit/follow';
@@ -17,11 +18,15 @@ import { TunnelKeys } from '../tunnel-keys.ts';
 import { ContainerLinks } from './container-links.ts';
 import { ForwardPolicy } from './forward-policy.ts';
 import { isEncrypted, KernelHost } from './kernel-host.ts';
+import { NftSession } from './nft-session.ts';
+import { SteadyNft, type Nft } from './nft.ts';
 import type { Settings } from './settings.ts';
 import { Watch } from './watch.ts';
 
 export interface KernelNetworkDeps extends Pools {
   readonly stateDir: string;
+  /** For what a restart of the host may take; best in memory. */
+  readonly runDir: string;
   /** Addresses that containers must not reach: the controllers'. */
   readonly guarded: readonly string[];
   /** Runs in this host's network namespace. */
@@ -29,6 +34,7 @@ export interface KernelNetworkDeps extends Pools {
   /** Of the same namespace. */
   readonly settings: Settings;
   readonly follow: Follow;
+  readonly converse: Converse;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -51,11 +57,12 @@ class KernelNetwork implements Network {
   readonly #containers: ContainerLinks;
   readonly #firewalls: ForwardPolicy;
   readonly #watch: Watch;
+  readonly #nft: Nft;
   /** Containers whose links stand: only these are led to. */
   readonly #plugged = new Set<string>();
   #state: NetworkState | undefined;
   #host: KernelHost | undefined;
-  /** Rules follow at once; in a burst once for many changes, as each costs a process. */
+  /** Rules follow at once; in a burst once for many changes, as each costs a wait. */
   readonly #updates: Paced;
   /** The last change that an attached container waits for. */
   #ruled: Promise<void> = Promise.resolve();
@@ -67,6 +74,8 @@ class KernelNetwork implements Network {
     this.#leases = leases;
     this.#keys = keys;
     this.#containers = new ContainerLinks(deps.exec, deps.settings, deps.log);
+    const session = new NftSession({ ...deps, dir: join(deps.runDir, 'nft') });
+    this.#nft = new SteadyNft(session, deps.exec, deps.log);
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
     this.#updates = new Paced(deps.clock, burstMs, () => this.#inTurn(() => this.#update()));
     this.#watch = new Watch(deps, {
@@ -77,9 +86,12 @@ class KernelNetwork implements Network {
   }
 
   async configure(state: NetworkState): Promise<void> {
-    const before = this.#state;
+    const [before, host] = [this.#state, this.#host];
     this.#state = state;
-    if (this.#host && before && !isAnotherHost(before, state)) return this.#updates.run();
+    if (host && before && !isAnotherHost(before, state)) {
+      await this.#updates.run();
+      return host.forgotten();
+    }
     try {
       await this.#inTurn(() => this.#build(state));
     } finally {
@@ -148,6 +160,7 @@ class KernelNetwork implements Network {
   async close(): Promise<void> {
     await this.#watch.close();
     await this.#queue;
+    await this.#nft.close();
   }
 
   /** Everything from nothing, or from whatever an earlier agent left: containers stay connected meanwhile. */
@@ -155,7 +168,7 @@ class KernelNetwork implements Network {
     const underlayDir = join(this.#deps.stateDir, 'network', 'wireguard');
     // Until it is whole there is no host: nothing may go on by what held before.
     this.#host = undefined;
-    const host = new KernelHost({ ...this.#deps, keys: this.#keys, underlayDir }, state);
+    const host = new KernelHost({ ...this.#deps, nft: this.#nft, keys: this.#keys, underlayDir }, state);
     await host.prepare(state);
     await this.#containers.fit(this.#leases.all(), host.mtu);
     this.#plugged.clear();

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** A program that stays, and is told one line after another. */
+export interface Conversation {
+  /** Lost if it has ended. */
+  say(line: string): void;
+  /** Kills it, and waits until it is gone. Idempotent. */
+  end(): Promise<void>;
+}
+
+/**
+ * Starts an argv in a directory, with PATH alone for its environment, and hands over each line of its stdout and stderr, in
+ * the order that it said them. `onEnd` hears once that it ended by itself or could not start. Its stdin ends with this process.
+ */
+export type Converse = (
+  argv: readonly string[],
+  cwd: string,
+  onLine: (line: string) => void,
+  onEnd: (why: string) => void,
+) => Conversation;
+
+export const converse: Converse = (argv, cwd, onLine, onEnd) => {
+  // A session of its own: Ctrl-C is this process's to hear.
+  const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', ...argv], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    cwd,
+    detached: true,
+    env: { PATH: process.env['PATH'] },
+  });
+  let stopped = false;
+  const ended = new Promise<void>((resolve) => {
+    const end = (why: string): void => {
+      if (!stopped) onEnd(why);
+      stopped = true;
+      resolve();
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('close', (code, signal) => end(`it ended with ${signal ?? String(code)}`));
+  });
+  child.stdin.on('error', () => undefined); // its end is told by `close`
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (!stopped) onLine(line);
+  });
+  return {
+    say: (line) => void child.stdin.write(`${line}\n`),
+    end: async () => {
+      stopped = true;
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+};
