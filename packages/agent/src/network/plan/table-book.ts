@@ -34,6 +34,8 @@ export interface Transaction {
 export class TableBook {
   readonly #config: TableConfig;
   readonly #endpoints = new Map<string, EndpointAssignment>();
+  /** The services as they were last told. */
+  #last: readonly EndpointAssignment[] = [];
   readonly #services = new Ledger();
   readonly #tasks = new Ledger();
   readonly #networks = new Ledger();
@@ -98,12 +100,14 @@ export class TableBook {
     this.#live = live;
     const dirty = new Set(turned.flatMap((address) => this.#leadsTo.get(address) ?? []));
     for (const owner of this.#claims.refused) dirty.add(owner);
-    const seen = new Set<string>();
-    const changed = endpoints.filter((endpoint) => {
-      seen.add(endpoint.serviceId);
-      return this.#endpoints.get(endpoint.serviceId) !== endpoint || dirty.has(endpoint.serviceId);
-    });
-    return { changed, gone: [...this.#endpoints.keys()].filter((id) => !seen.has(id)) };
+    // Most changes are of one service among thousands: what stands at both ends of the list is passed over.
+    const [stale, fresh] = dirty.size > 0 ? [this.#last, endpoints] : middles(this.#last, endpoints);
+    this.#last = endpoints;
+    const changed = fresh.filter(
+      (endpoint) => this.#endpoints.get(endpoint.serviceId) !== endpoint || dirty.has(endpoint.serviceId),
+    );
+    const seen = new Set(fresh.map(({ serviceId }) => serviceId));
+    return { changed, gone: stale.map(({ serviceId }) => serviceId).filter((id) => !seen.has(id)) };
   }
 
   #forget(id: string, changes: ElementChanges): readonly string[] {
@@ -160,6 +164,18 @@ export class TableBook {
     }
     return made;
   }
+}
+
+/** Two lists without what they begin and what they end with alike. */
+function middles<T>(
+  one: readonly T[],
+  other: readonly T[],
+): readonly [one: readonly T[], other: readonly T[]] {
+  const shorter = Math.min(one.length, other.length);
+  let [head, tail] = [0, 0];
+  while (head < shorter && one[head] === other[head]) head++;
+  while (tail < shorter - head && one[one.length - 1 - tail] === other[other.length - 1 - tail]) tail++;
+  return [one.slice(head, one.length - tail), other.slice(head, other.length - tail)];
 }
 
 /** In the order that nft's references want: elements, chains, sets go; sets, chains, elements come. */
