@@ -37,11 +37,17 @@ afterEach(async () => {
 });
 
 async function open(): Promise<Network> {
-  const host = { exec: lab.exec('h1'), settings: settingsThrough(lab.exec('h1')), follow: lab.follow('h1') };
+  const host = {
+    exec: lab.exec('h1'),
+    settings: settingsThrough(lab.exec('h1')),
+    follow: lab.follow('h1'),
+    converse: lab.converse('h1'),
+  };
   const made = await createKernelNetwork({
     ...pools,
     ...host,
     stateDir,
+    runDir: stateDir,
     guarded: [],
     clock: systemClock,
     log: silentLogger,
@@ -117,10 +123,10 @@ test('limits are set again when the link, or the device of the limit, was remove
   await network.limit(id, wanted);
   const there = async (): Promise<boolean> => {
     const text = await execOk(lab.exec('h1'), ['tc', 'qdisc', 'show']);
-    return (
-      [`dev gv${id} root`, `dev gi${id} root`].every((part) => text.includes(`${part} refcnt`)) &&
-      text.includes(`ingress ffff: dev gv${id}`)
+    const limited = [`gv${id}`, `gi${id}`].every((device) =>
+      new RegExp(`^qdisc tbf \\w+: dev ${device} root `, 'm').test(text),
     );
+    return limited && text.includes(`ingress ffff: dev gv${id}`);
   };
   expect(await there()).toBe(true);
   for (const device of [`gi${id}`, `gv${id}`]) {
