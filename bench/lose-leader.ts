@@ -51,8 +51,7 @@ export async function loseLeader(cluster: BenchCluster): Promise<readonly number
 function standby({ local: { topology } }: BenchCluster): Controller {
   const port = ports.controller + 1;
   const address = `${topology.gateway}:${port}`;
-  // The same images, which users loaded into the first one: only one of them answers at a time.
-  const stateDir = join(topology.stateDir, 'controller');
+  const stateDir = join(topology.stateDir, 'standby');
   const argv = [
     process.execPath, join(root, 'bin/gantry'), 'controller', '--listen', address,
     '--etcd', `http://${topology.etcdHost}:${ports.etcd}`, '--state-dir', stateDir, '--log-level', 'warn',

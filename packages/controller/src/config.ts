@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { GantryError } from '@gantry/kit/errors';
 import type { EncryptionMode } from '@gantry/model/node';
@@ -6,6 +7,8 @@ import { defaultSettings } from './reconcilers/reconciler.ts';
 export interface ControllerConfig {
   /** `HOST:PORT` to listen on. */
   readonly listen: readonly string[];
+  /** `HOST:PORT` at which other controllers reach this one. */
+  readonly advertise: string;
   readonly etcd: string;
   readonly prefix: string;
   /** Where this controller finds NATS; absent: no telemetry. */
@@ -36,6 +39,8 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   for (const address of listen) {
     if (!/^[^:\s]+:\d{1,5}$/.test(address)) problems.push(`--listen ${address}: write HOST:PORT`);
   }
+  const advertise = values.advertise ?? reachable(listen[0] ?? '');
+  if (!/^[^:\s]+:\d{1,5}$/.test(advertise)) problems.push(`--advertise ${advertise}: write HOST:PORT`);
   const etcd = values.etcd ?? 'http://127.0.0.1:7379';
   if (!/^https?:\/\/[^/\s]+$/.test(etcd)) problems.push(`--etcd ${etcd}: write http://HOST:PORT`);
   const silenceMs = seconds(values.silence ?? '5s');
@@ -58,6 +63,7 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
   return {
     listen,
+    advertise,
     etcd,
     prefix: (values.prefix ?? '/gantry/v1').replace(/\/+$/, ''),
     ...(values.nats !== undefined && { nats: values.nats }),
@@ -70,6 +76,11 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     ...(encryption && { encryption }),
     logLevel: logLevel ?? 'info',
   };
+}
+
+/** The address itself, or this host's name for one that means all of its addresses. */
+function reachable(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, `${hostname()}:`);
 }
 
 /** `5s`, `1500ms` or `1m` in ms; undefined below one second or for anything else. */
@@ -86,6 +97,7 @@ function parse(argv: readonly string[]) {
       args: [...argv],
       options: {
         listen: { type: 'string', multiple: true },
+        advertise: { type: 'string' },
         etcd: { type: 'string' },
         prefix: { type: 'string' },
         nats: { type: 'string' },

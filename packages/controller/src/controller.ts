@@ -8,10 +8,14 @@ import { idFromBytes } from '@gantry/model/ids';
 import type { ControllerConfig } from './config.ts';
 import { Election } from './election/election.ts';
 import { openCredentials } from './images/credentials.ts';
-import { openImageStore } from './images/image-store.ts';
+import { FileImageStore } from './images/image-store.ts';
+import { adoptListFile, openImageFiles } from './images/open.ts';
+import { fetchFromPeer } from './images/peers.ts';
+import { Standby } from './images/standby.ts';
 import { serve } from './serve.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
+import { LoadedImages } from './store/loaded-images.ts';
 import { openStore } from './store/open-store.ts';
 import { leadWhenElected, reconcilers, startTerm } from './term.ts';
 import { UsageBoard } from './telemetry/usage-board.ts';
@@ -35,12 +39,12 @@ export async function startController(
     ...base,
     fence: election,
   });
-  const images = await openImageStore({
-    dir: join(config.stateDir, 'images'),
-    exec,
-    clock: systemClock,
-    insecureRegistries: config.insecureRegistries,
-  });
+  const address = config.advertise;
+  const files = await openImageFiles(join(config.stateDir, 'images'));
+  const list = new LoadedImages(store);
+  const { insecureRegistries } = config;
+  const images = new FileImageStore({ files, list, exec, clock: systemClock, insecureRegistries });
+  const standby = new Standby({ ...base, store, files, fetch: fetchFromPeer, address });
   const credentials = await openCredentials(join(config.stateDir, 'images', 'credentials.json'));
   const usage = new UsageBoard(systemClock, log);
   if (config.nats !== undefined) usage.start(config.nats);
@@ -48,9 +52,11 @@ export async function startController(
   const leading = leadWhenElected(
     election,
     store,
-    () =>
-      startTerm({
+    async () => {
+      await adoptListFile(files, list);
+      return startTerm({
         ...base,
+        address,
         store,
         images,
         credentials,
@@ -65,7 +71,8 @@ export async function startController(
         agentNats: config.agentNats,
         version: controllerVersion,
         serve: (doors) => serve(config.listen, doors, log),
-      }),
+      });
+    },
     (error) => {
       // Half a term is worse than none: end, and let the next controller (or this one, started again) lead.
       log.error('the controller cannot lead', { error: String(error) });
@@ -74,6 +81,7 @@ export async function startController(
   );
   return {
     close: async () => {
+      standby.close();
       await leading.close();
       await election.resign();
       await Promise.all([store.close(), usage.close()]);

@@ -7,7 +7,7 @@ import { serve } from './serve.ts';
 import type { Doors } from './term.ts';
 
 /** Nobody calls anything. */
-const doors = { users: {}, agents: {} } as Doors;
+const doors = { users: {}, agents: {}, peers: {} } as Doors;
 
 test('doors that are shut end every connection at once', async () => {
   const address = `127.0.0.1:${await freePort()}`;

@@ -3,10 +3,11 @@ import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
 import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
 import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
+import { PeersService } from '@gantry/proto/gen/gantry/v1/peers';
 import type { Doors } from './term.ts';
 
 /**
- * Opens both doors on every address (`host:port`); answers with the way to shut them, which ends every connection at once.
+ * Opens all doors on every address (`host:port`); answers with the way to shut them, which ends every connection at once.
  * Channelz stays on: grpc-js 1.14 knows the sessions that `forceShutdown` has to end by it alone, and without it agents stayed
  * connected to a controller that did not lead any more, and kept its process from ending.
  */
@@ -18,6 +19,7 @@ export async function serve(listen: readonly string[], doors: Doors, log: Logger
   });
   server.addService(ControlService, doors.users);
   server.addService(AgentGatewayService, doors.agents);
+  server.addService(PeersService, doors.peers);
   for (const address of listen) await bind(server, address);
   log.info('serving', { listen });
   return () => server.forceShutdown();

@@ -4,12 +4,14 @@ import type { Random } from '@gantry/kit/random';
 import type { EncryptionMode } from '@gantry/model/node';
 import type { AgentGatewayServer } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
+import type { PeersServer } from '@gantry/proto/gen/gantry/v1/peers';
 import { controlService } from './api/control.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { Election } from './election/election.ts';
 import { foretell, type Foretelling } from './forecast/foretell.ts';
 import type { CredentialStore } from './images/credentials.ts';
 import type { ImageStore } from './images/image-store.ts';
+import { peersService } from './images/peers.ts';
 import { startLoop } from './loop.ts';
 import { allocate } from './reconcilers/allocate.ts';
 import { jobs } from './reconcilers/jobs/jobs.ts';
@@ -20,7 +22,7 @@ import { defaultSettings, type Reconciler } from './reconcilers/reconciler.ts';
 import { schedule } from './reconcilers/schedule.ts';
 import { services } from './reconcilers/services/services.ts';
 import { RelayHub } from './relay/relay-hub.ts';
-import { setEncryption } from './store/cluster-settings.ts';
+import { setSettings } from './store/cluster-settings.ts';
 import { maxWrites, type Store } from './store/store.ts';
 import type { UsageBoard } from './telemetry/usage-board.ts';
 
@@ -39,6 +41,7 @@ export const reconcilers: readonly Reconciler[] = [
 export interface Doors {
   readonly users: ControlServer;
   readonly agents: AgentGatewayServer;
+  readonly peers: PeersServer;
 }
 
 export interface TermDeps {
@@ -59,6 +62,8 @@ export interface TermDeps {
   readonly fenceMs?: number;
   /** Pool of nodes' subnets; the default if absent. */
   readonly nodePool?: string;
+  /** Where other controllers reach this one; absent: there are none. */
+  readonly address?: string;
   /** What the cluster's setting becomes; absent: it stays as it is. */
   readonly encryption?: EncryptionMode;
   /** What agents are told; empty: no telemetry. */
@@ -77,7 +82,11 @@ export interface Term {
 export async function startTerm(deps: TermDeps): Promise<Term> {
   const { newId, silenceMs, nodePool = defaultSettings.nodePool, fenceMs = defaultSettings.fenceMs } = deps;
   const base = { ...deps, maxWrites, fenceMs };
-  if (deps.encryption) await setEncryption(deps.store, deps.encryption);
+  const { encryption, address } = deps;
+  await setSettings(deps.store, {
+    ...(encryption && { encryption }),
+    ...(address !== undefined && { leader: address }),
+  });
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
   await dispatcher.start();
@@ -88,6 +97,7 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
   const shut = await deps.serve({
     users: controlService({ ...base, relay, foretell: foretelling }),
     agents: dispatcher.service(),
+    peers: peersService(deps.images),
   });
   return {
     close: async () => {

@@ -1,3 +1,4 @@
+import type { StoredImage } from './image.ts';
 import type { Node } from './node.ts';
 import type { Revision, Service } from './service.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -10,8 +11,16 @@ export interface ObjectKinds {
   readonly revision: Revision;
   readonly task: Task;
   readonly settings: ClusterSettings;
+  readonly image: StoredImage;
 }
 
 export type Kind = keyof ObjectKinds;
 export type AnyObject = ObjectKinds[Kind];
-export const kinds = ['node', 'service', 'revision', 'task', 'settings'] as const satisfies readonly Kind[];
+export const kinds = [
+  'node',
+  'service',
+  'revision',
+  'task',
+  'settings',
+  'image',
+] as const satisfies readonly Kind[];

@@ -1,6 +1,6 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { ImageConfig } from './images.ts';
-import { hexOf } from './blobs.ts';
+import { hexOf } from '@gantry/kit/blobs';
 import { imageHealth } from './image-health.ts';
 
 /** An image's parts (OCI image-spec manifest, Docker schema 2). */

@@ -5,7 +5,7 @@ import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
 import type { RegistryCredential } from '@gantry/model/registry';
 import type { ResolvedImage } from '@gantry/model/service';
-import { Blobs } from './blobs.ts';
+import { Blobs } from '@gantry/kit/blobs';
 import type { Candidate } from './collect.ts';
 import { ImageIndex, type ImageRecord } from './image-index.ts';
 import type { FetchBlob, ImageConfig, Images, OnProgress, PullProgress, Rootfs } from './images.ts';

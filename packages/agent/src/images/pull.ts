@@ -2,7 +2,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
 import type { ResolvedImage } from '@gantry/model/service';
-import { Blobs } from './blobs.ts';
+import { Blobs } from '@gantry/kit/blobs';
 import type { ImageRecord, LayerRecord } from './image-index.ts';
 import type { PullProgress } from './images.ts';
 import {

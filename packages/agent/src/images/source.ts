@@ -1,5 +1,5 @@
 import { GantryError } from '@gantry/kit/errors';
-import { Blobs } from './blobs.ts';
+import { Blobs } from '@gantry/kit/blobs';
 import type { FetchBlob } from './images.ts';
 import type { Manifest } from './manifest.ts';
 

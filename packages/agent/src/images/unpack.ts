@@ -3,7 +3,7 @@ import { lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { GantryError } from '@gantry/kit/errors';
-import { hexOf } from './blobs.ts';
+import { hexOf } from '@gantry/kit/blobs';
 import { refuse } from './layer/entry.ts';
 import { LayerFilter } from './layer/filter.ts';
 import type { Jail, Jailed } from './layer/jail.ts';

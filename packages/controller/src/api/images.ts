@@ -1,5 +1,6 @@
 import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import { GantryError } from '@gantry/kit/errors';
+import type { LoadedImage } from '@gantry/model/image';
 import { normalizeRef, registryOf } from '@gantry/model/image-ref';
 import type { ResolvedImage, ServiceSpec } from '@gantry/model/service';
 import type {
@@ -9,7 +10,7 @@ import type {
   LoadImageResponse,
 } from '@gantry/proto/gen/gantry/v1/control';
 import type { CredentialStore } from '../images/credentials.ts';
-import type { ImageStore, LoadedImage, Resolving, UsersOf } from '../images/image-store.ts';
+import type { ImageStore, Resolving, UsersOf } from '../images/image-store.ts';
 import type { Store, View } from '../store/store.ts';
 import { toStatus, unary } from './errors.ts';
 import { fullName } from './names.ts';

@@ -10,6 +10,7 @@ import type {
 import * as fromModel from '@gantry/proto/from-model';
 import * as toModel from '@gantry/proto/to-model';
 import type { CredentialStore } from '../images/credentials.ts';
+import { streamBlob } from '@gantry/proto/blob-stream';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store } from '../store/store.ts';
@@ -132,23 +133,11 @@ export class Dispatcher {
         this.#deps.relay.exec.accept(call, (sessionId) => this.#sessions.get(sessionId)?.nodeId);
       },
       fetchBlob: (call) => {
-        call.on('error', () => undefined);
-        if (!this.#sessions.get(call.request.sessionId)) {
-          call.destroy(unknownSession());
-          return;
-        }
-        this.#deps.images.readBlob(call.request.digest).then(
-          (blob) => {
-            blob.on('error', (error) => call.destroy(error));
-            call.on('close', () => blob.destroy());
-            blob.on('data', (data) => {
-              if (!call.write({ data: data as Buffer })) blob.pause();
-            });
-            call.on('drain', () => blob.resume());
-            blob.on('end', () => call.end());
-          },
-          (error: unknown) => call.destroy(asStatus(error)),
-        );
+        const known = this.#sessions.get(call.request.sessionId) !== undefined;
+        const opening = known
+          ? this.#deps.images.readBlob(call.request.digest)
+          : Promise.reject(unknownSession());
+        streamBlob(opening, call, asStatus);
       },
     };
   }

@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { exec } from '@gantry/kit/exec';
+import { silentLogger } from '@gantry/kit/log';
 import { root } from '../../../../tests/support/imports.ts';
-import { openImageStore, type ImageStore } from './image-store.ts';
+import { FileImageStore, type ImageStore } from './image-store.ts';
+import { LoadedImages } from '../store/loaded-images.ts';
+import { MemoryLog } from '../store/memory-log.ts';
+import { openStore } from '../store/open-store.ts';
+import { openImageFiles } from './open.ts';
 
 let work: string;
 let archive: string;
@@ -17,8 +22,10 @@ beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), 'gantry-store-'));
   archive = join(work, 'hello.tar');
   execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  store = await openImageStore({
-    dir: join(work, 'images'),
+  const log = await openStore(new MemoryLog(), { log: silentLogger, clock: systemClock });
+  store = new FileImageStore({
+    files: await openImageFiles(join(work, 'images')),
+    list: new LoadedImages(log),
     exec,
     clock: systemClock,
     insecureRegistries: [],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { imagesNamed, prunable, withLoaded, type LoadedImage } from './loaded.ts';
+import type { LoadedImage } from '@gantry/model/image';
+import { imagesNamed, prunable, withLoaded } from './loaded.ts';
 
 const image = (ref: string, digit: string): LoadedImage => ({
   ref,

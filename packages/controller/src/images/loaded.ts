@@ -1,12 +1,5 @@
+import type { LoadedImage } from '@gantry/model/image';
 import { normalizeRef } from '@gantry/model/image-ref';
-
-export interface LoadedImage {
-  /** As in the archive; empty once another image has taken the name. */
-  readonly ref: string;
-  readonly digest: string;
-  readonly sizeBytes: number;
-  readonly loadedAt: number;
-}
 
 /** The list after a load: a name means the newest image; the older one stays without it, for those that still run it. */
 export function withLoaded(

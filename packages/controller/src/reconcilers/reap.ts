@@ -22,7 +22,7 @@ export const reap: Reconciler = {
     else if (change.kind === 'node') {
       if (change.before && change.after && facing(change.before) === facing(change.after)) return;
       for (const { serviceId } of view.tasksOnNode(change.id)) yield serviceId;
-    } else if (change.kind !== 'settings') {
+    } else if (change.kind === 'task' || change.kind === 'revision') {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }

@@ -58,7 +58,8 @@ export class Cluster {
       case 'service':
         return this.#service(change.before, change.after);
       case 'settings':
-        return; // says nothing of places
+      case 'image':
+        return; // say nothing of places
     }
   }
 

@@ -1,20 +1,18 @@
-import { GantryError } from '@gantry/kit/errors';
-import type { EncryptionMode } from '@gantry/model/node';
-import { settingsId } from '@gantry/model/settings';
+import { settingsId, type ClusterSettings } from '@gantry/model/settings';
+import { same } from '@gantry/model/spec-change';
+import { change } from './change.ts';
 import type { Store } from './store.ts';
 
-/** Writes of a former leader may come between; the fence lets none through twice. */
-const maxAttempts = 5;
-
-/** Sets how the hosts of the cluster speak with each other; a controller without an opinion keeps what others set. */
-export async function setEncryption(store: Store, encryption: EncryptionMode): Promise<void> {
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const known = store.view().get('settings', settingsId);
-    if (known?.encryption === encryption) return;
-    const object = { kind: 'settings', id: settingsId, version: known?.version ?? 0, encryption } as const;
-    const result = await store.commit([{ op: 'put', object }]);
-    if (result.ok) return;
-    if (result.why === 'not_leader') throw new GantryError('not_leader', 'this controller does not lead');
-  }
-  throw new GantryError('unreachable', 'the setting of the cluster for encryption could not be written');
+/** Sets what a controller has to say of the whole cluster when it begins to lead; on the rest it keeps what others set. */
+export function setSettings(
+  store: Store,
+  said: Partial<Pick<ClusterSettings, 'encryption' | 'leader'>>,
+): Promise<void> {
+  return change(store, 'the settings of the cluster', (view) => {
+    const known = view.get('settings', settingsId);
+    const object = { ...(known ?? { ...unset, version: 0 }), ...said };
+    return known && same(known, object) ? [] : [{ op: 'put', object }];
+  });
 }
+
+const unset = { kind: 'settings', id: settingsId } as const;

@@ -105,7 +105,8 @@ export class Tables implements View {
       case 'node':
         return this.#nodesByName.move(before as Node | undefined, after as Node | undefined);
       case 'settings':
-        return; // there is only one
+      case 'image':
+        return; // few, and looked up whole
     }
   }
 

@@ -31,7 +31,7 @@ export const jobs: Reconciler = {
     } else if (change.kind === 'service') {
       yield change.id;
       yield* groupOf(change, view);
-    } else if (change.kind !== 'settings') {
+    } else if (change.kind === 'task' || change.kind === 'revision') {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }

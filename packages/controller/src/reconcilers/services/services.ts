@@ -35,7 +35,7 @@ export const services: Reconciler = {
     else if (change.kind === 'node') {
       yield* concernedBy(change, view);
       yield* holdsOtherVolumes(change, view);
-    } else if (change.kind !== 'settings') {
+    } else if (change.kind === 'task' || change.kind === 'revision') {
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }
