@@ -1,3 +1,5 @@
+import type { TaskAssignment } from '@gantry/model/assignment';
+import { defaultNetworking } from '@gantry/model/network';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
 import {
@@ -98,6 +100,24 @@ export function aTask(more: Partial<Task> = {}): Task {
     desired: 'running',
     status: aStatus(),
     createdAt: noon,
+    ...more,
+  };
+}
+
+/** A task as its host is told of it. */
+export function anAssignment(more: Partial<TaskAssignment> = {}): TaskAssignment {
+  return {
+    taskId: anId('t'),
+    serviceId: 's',
+    revisionId: 'r',
+    stack: 'shop',
+    service: 'web',
+    slot: 1,
+    desired: 'running',
+    container: aContainer(),
+    image: { ref: 'web:1', digest: 'sha256:0', source: 'loaded' },
+    hostPorts: [],
+    networking: defaultNetworking('shop'),
     ...more,
   };
 }

@@ -2,9 +2,8 @@ import { expect, test } from 'vitest';
 import { noFailpoint } from '@gantry/kit/failpoint';
 import { VirtualClock } from '@gantry/kit/virtual-clock';
 import type { TaskAssignment } from '@gantry/model/assignment';
-import { defaultNetworking } from '@gantry/model/network';
 import type { TaskState } from '@gantry/model/task';
-import { aContainer, anId } from '../../../../tests/support/builders.ts';
+import { anAssignment } from '../../../../tests/support/builders.ts';
 import { FakeImages } from '../images/fake.ts';
 import { FakeNetwork } from '../network/fake.ts';
 import { FakeVolumes } from '../volumes/fake.ts';
@@ -16,20 +15,7 @@ import { closedPolicy } from './policy.ts';
 /** Ms until a task that ended so is taken down. */
 async function takenDownAfter(state: TaskState, more: Partial<TaskAssignment> = {}): Promise<number> {
   const clock = new VirtualClock();
-  const assignment: TaskAssignment = {
-    taskId: anId('t'),
-    serviceId: 's',
-    revisionId: 'r',
-    stack: 'shop',
-    service: 'web',
-    slot: 1,
-    desired: 'running',
-    container: aContainer({}),
-    image: { ref: 'web:1', digest: 'sha256:0', source: 'loaded' },
-    hostPorts: [],
-    networking: defaultNetworking('shop'),
-    ...more,
-  };
+  const assignment = anAssignment(more);
   const status = { state, at: 0, reason: '', ready: false };
   const saving = {
     clock,

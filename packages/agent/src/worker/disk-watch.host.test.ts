@@ -5,8 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { exec, execOk } from '@gantry/kit/exec';
 import { silentLogger } from '@gantry/kit/log';
-import { defaultNetworking } from '@gantry/model/network';
-import { aContainer } from '../../../../tests/support/builders.ts';
+import { anAssignment } from '../../../../tests/support/builders.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Disk } from './disk.ts';
@@ -39,19 +38,7 @@ afterEach(async () => {
 });
 
 const record: TaskRecord = {
-  assignment: {
-    taskId: 'a',
-    serviceId: 's',
-    revisionId: 'r',
-    stack: 'shop',
-    service: 'web',
-    slot: 1,
-    desired: 'running',
-    container: aContainer(),
-    image: { ref: 'web:1', digest: 'sha256:0', source: 'loaded' },
-    hostPorts: [],
-    networking: defaultNetworking('shop'),
-  },
+  assignment: anAssignment({ taskId: 'a' }),
   status: { state: 'running', at: 1, reason: 'running', ready: true },
   cleaned: false,
 };

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { silentLogger } from '@gantry/kit/log';
-import { defaultNetworking } from '@gantry/model/network';
-import { aContainer } from '../../../../tests/support/builders.ts';
+import { anAssignment } from '../../../../tests/support/builders.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { Disk } from './disk.ts';
 
@@ -21,19 +20,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 function aRecord(taskId: string): TaskRecord {
   return {
-    assignment: {
-      taskId,
-      serviceId: 's',
-      revisionId: 'r',
-      stack: 'shop',
-      service: 'web',
-      slot: 1,
-      desired: 'running',
-      container: aContainer(),
-      image: { ref: 'web:1', digest: 'sha256:0', source: 'loaded' },
-      hostPorts: [],
-      networking: defaultNetworking('shop'),
-    },
+    assignment: anAssignment({ taskId }),
     status: { state: 'running', at: 1, reason: 'running', ready: true },
     cleaned: false,
   };

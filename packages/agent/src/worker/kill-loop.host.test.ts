@@ -9,7 +9,7 @@ import { exec, execOk } from '@gantry/kit/exec';
 import { seededRandom } from '@gantry/kit/random';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { defaultNetworking } from '@gantry/model/network';
-import { aContainer } from '../../../../tests/support/builders.ts';
+import { aContainer, anAssignment } from '../../../../tests/support/builders.ts';
 import { root } from '../../../../tests/support/imports.ts';
 
 /** An agent that is killed again and again, at every step of its containers' lives. */
@@ -57,14 +57,9 @@ afterAll(async () => {
 function aTask(number: number, ends: boolean): TaskAssignment {
   const taskId = `loop${String(number).padStart(8, '0')}`;
   const script = `echo x >> /started/${taskId}; ${ends ? 'exit 3' : 'exec sleep 1000'}`;
-  return {
+  return anAssignment({
     taskId,
-    serviceId: 's',
-    revisionId: 'r',
     stack: 'loop',
-    service: 'web',
-    slot: 1,
-    desired: 'running',
     container: aContainer({
       entrypoint: ['/bin/sh', '-c', script],
       stopSignal: 'SIGKILL',
@@ -80,9 +75,8 @@ function aTask(number: number, ends: boolean): TaskAssignment {
       ],
     }),
     image: { ref: 'base:1', digest: 'sha256:0', source: 'loaded' },
-    hostPorts: [],
     networking: defaultNetworking('loop'),
-  };
+  });
 }
 
 /** One life of an agent: answers how it ended, `killed` at its failpoint, or `settled`. */
