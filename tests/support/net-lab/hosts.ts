@@ -87,7 +87,7 @@ export class LabHosts {
     await this.tell();
     for (const { host, taskId } of tasks) {
       const attachment = await this.network(host).attach(taskId, []);
-      await this.network(host).settled();
+      await this.network(host).settled(taskId);
       this.attachments.set(taskId, attachment);
       await this.lab.serve(attachment.netns, taskId, 80);
     }

@@ -25,7 +25,7 @@ export async function withNames(network: Network, directory: Directory): Promise
       await network.detach(containerId);
     },
     limit: (containerId, bandwidth) => network.limit(containerId, bandwidth),
-    settled: () => network.settled(),
+    settled: (containerId) => network.settled(containerId),
     attached: () => network.attached(),
     report: () => network.report(),
     teardown: () => network.teardown(),

@@ -45,7 +45,7 @@ export class FakeNetwork implements Network {
     return Promise.resolve();
   }
 
-  settled(): Promise<void> {
+  settled(_containerId: string): Promise<void> {
     return Promise.resolve();
   }
 

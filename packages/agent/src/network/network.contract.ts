@@ -52,8 +52,11 @@ export function networkContract(name: string, host: ContractHost): void {
     });
     const attachAll = async (on: Network): Promise<Readonly<Record<'web' | 'db' | 'api', Attachment>>> => {
       const [one, two, three] = [await on.attach(web, []), await on.attach(db, []), await on.attach(api, [])];
-      await on.settled();
-      await Promise.all([one, two, three].map((attachment) => host.serve(attachment)));
+      await Promise.all(
+        [one, two, three].map((attachment) =>
+          on.settled(attachment.containerId).then(() => host.serve(attachment)),
+        ),
+      );
       return { web: one, db: two, api: three };
     };
     const service = (
@@ -172,7 +175,7 @@ export function networkContract(name: string, host: ContractHost): void {
       const on = await start();
       await on.configure(state());
       const attachment = await on.attach(web, [port(9090, { mode: 'host' })]);
-      await on.settled();
+      await on.settled(web);
       await host.serve(attachment);
       expect(await host.ask(on, 'outside', host.address, 9090)).toBe(web);
       await on.detach(web);

@@ -46,13 +46,16 @@ export interface Network {
   configure(state: NetworkState): Promise<void>;
   /**
    * Gives the container a namespace and an address; idempotent, the same address again after a restart of the agent.
-   * Throws `exhausted` when the pool is empty, `port_taken` for a host port in use. Its rules follow: see `settled`.
+   * Throws `exhausted` when the pool is empty, `port_taken` for a host port in use. Its link and rules follow: see `settled`.
    */
   attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment>;
   /** Limits what an attached container sends and receives; undefined: not at all. Throws in words if this host cannot. */
   limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void>;
-  /** Resolves once the rules stand for all that has been attached: nothing may run in it before. Throws if they cannot be made. */
-  settled(): Promise<void>;
+  /**
+   * Resolves once link and rules of an attached container stand: nothing may run in it before. Throws if they cannot be made; then
+   * its namespace may be made anew by the next `attach`.
+   */
+  settled(containerId: string): Promise<void>;
   /** Removes every trace of the container; idempotent. */
   detach(containerId: string): Promise<void>;
   attached(): Promise<readonly Attachment[]>;

@@ -2,6 +2,7 @@ import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Failpoint } from '@gantry/kit/failpoint';
 import type { Logger } from '@gantry/kit/log';
+import type { ProcessIdentity } from '@gantry/kit/process';
 import { allSettled } from '@gantry/kit/settled';
 import { healthCheckOf } from '@gantry/model/health';
 import { defaultLogging } from '@gantry/model/logging';
@@ -127,17 +128,14 @@ async function run(
   deps.failpoint('files');
   const facts = startFacts(deps, life);
   await guard(deps, life, facts);
-  // On disk before it starts: a container without a record would be taken for a leftover, and run a second time.
   // With its address: until it is ready, others that ask it are refused at once and not left without an answer.
   const starting = { state: 'starting', reason: `starting ${plan.argv[0] ?? ''}`, address } as const;
-  await phases.time('record', () =>
-    allSettled([
-      life.becomeKept(starting, { started: facts }),
-      deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging),
-    ]),
-  );
-  deps.failpoint('starting');
-  const process = await phases.time('container', () => deps.runtime.run(plan, mayStart(deps, life)));
+  const kept = phases.time('record', () => life.becomeKept(starting, { started: facts }));
+  const made = async (): Promise<ProcessIdentity> => {
+    await deps.logs.begin(life.taskId, assignment.container.logging ?? defaultLogging);
+    return phases.time('container', () => deps.runtime.run(plan, mayStart(deps, life, kept)));
+  };
+  const [process] = await allSettled([made(), kept]);
   deps.failpoint('run');
   // It may have ended already: then its end was heard, and stands.
   if (life.container?.state !== 'stopped') life.container = { state: 'running', process };
@@ -160,13 +158,22 @@ async function guard(
 }
 
 /**
- * What is waited for just before it starts: the rules of the network, which were made meanwhile. And what is asked once more:
- * making it took time, in which this process may have stood still.
+ * What is waited for just before it starts, as it was made meanwhile: its record, for a container without one would be taken for
+ * a leftover and run a second time; its link and the rules of the network. And what is asked once more: making it took time, in
+ * which this process may have stood still.
  */
-function mayStart({ fences, network }: StepDeps, { record: { assignment } }: TaskLife): () => Promise<void> {
+function mayStart(deps: StepDeps, life: TaskLife, kept: Promise<void>): () => Promise<void> {
+  const { fences, network, failpoint } = deps;
   return async () => {
-    await network.settled();
-    if (assignment.fenceAfterMs !== undefined) fences?.mustBeInContact(assignment.fenceAfterMs);
+    await kept;
+    failpoint('starting');
+    // Without a link it is begun anew from there: its namespace may have to be another one.
+    await network.settled(life.taskId).catch((error: unknown) => {
+      life.prepared = undefined;
+      throw error;
+    });
+    const { fenceAfterMs } = life.record.assignment;
+    if (fenceAfterMs !== undefined) fences?.mustBeInContact(fenceAfterMs);
   };
 }
 

@@ -249,7 +249,7 @@ function bound(network: Network): Network {
     attach: (id, ports) => network.attach(id, ports),
     limit: (id, bandwidth) => network.limit(id, bandwidth),
     detach: (id) => network.detach(id),
-    settled: () => network.settled(),
+    settled: (id) => network.settled(id),
     attached: () => network.attached(),
     report: () => network.report(),
     teardown: () => network.teardown(),

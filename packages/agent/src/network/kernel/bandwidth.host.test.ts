@@ -30,6 +30,7 @@ afterAll(async () => {
 beforeEach(async () => {
   network = await open();
   attachment = await network.attach(id, []);
+  await network.settled(id);
 });
 afterEach(async () => {
   await network.teardown();

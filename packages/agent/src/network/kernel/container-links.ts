@@ -1,5 +1,5 @@
+import { GantryError } from '@gantry/kit/errors';
 import type { Exec } from '@gantry/kit/exec';
-import type { Logger } from '@gantry/kit/log';
 import { namesOf } from '../plan/address-plan.ts';
 import type { Lease } from '../plan/address-book.ts';
 import { attachCommands, insideCommands, linkCommands, mtuCommands } from '../plan/links.ts';
@@ -13,27 +13,26 @@ import type { Settings } from './settings.ts';
 export class ContainerLinks {
   readonly #exec: Exec;
   readonly #settings: Settings;
-  readonly #log: Logger;
   readonly bandwidth: BandwidthLimits;
 
-  constructor(exec: Exec, settings: Settings, log: Logger) {
+  constructor(exec: Exec, settings: Settings) {
     this.#exec = exec;
     this.#settings = settings;
-    this.#log = log;
     this.bandwidth = new BandwidthLimits(exec);
   }
 
-  /** Namespace, link, address and routes; what an agent that died left half made is made anew. */
+  /**
+   * Namespace, link, address and routes, in this order. Throws `unreachable` if something of the same name is there; it is never
+   * made twice, for a container may be in the namespace already.
+   */
   async plug(lease: Lease, mtu: number): Promise<void> {
-    const commands = attachCommands(lease.containerId, lease.address, mtu);
     try {
-      await ipBatch(this.#exec, commands);
-    } catch (error) {
-      this.#log.debug('making a link anew', { task: lease.containerId, error: String(error) });
-      await this.unplug(lease.containerId);
-      await ipBatch(this.#exec, commands);
+      await ipBatch(this.#exec, attachCommands(lease.containerId, lease.address, mtu));
+      await this.#inside(lease);
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      throw new GantryError('unreachable', `the container got no link: ${words}`, { cause });
     }
-    await this.#inside(lease);
   }
 
   /** Gives a running container its link back; its connections go on. Throws if its namespace is gone. */

@@ -1,12 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
+import { exec, execOk } from '@gantry/kit/exec';
 import { silentLogger } from '@gantry/kit/log';
 import { Lab } from '../../../../../tests/support/net-lab/lab.ts';
-import { pools } from '../../../../../tests/support/networks.ts';
+import { pools, subnet } from '../../../../../tests/support/networks.ts';
 import type { Asker } from '../fake.ts';
+import type { Network } from '../network.ts';
 import { networkContract } from '../network.contract.ts';
 import { createKernelNetwork } from './kernel-network.ts';
 import { settingsThrough } from './settings.ts';
@@ -26,21 +28,23 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true });
 });
 
+const open = (): Promise<Network> =>
+  createKernelNetwork({
+    ...pools,
+    stateDir,
+    runDir: stateDir,
+    guarded: [],
+    exec: lab.exec('h1'),
+    settings: settingsThrough(lab.exec('h1')),
+    follow: lab.follow('h1'),
+    converse: lab.converse('h1'),
+    clock: { ...systemClock, now: () => systemClock.now() + skewMs },
+    log: silentLogger,
+  });
+
 networkContract('kernel', {
   address: lab.address('h1'),
-  open: () =>
-    createKernelNetwork({
-      ...pools,
-      stateDir,
-      runDir: stateDir,
-      guarded: [],
-      exec: lab.exec('h1'),
-      settings: settingsThrough(lab.exec('h1')),
-      follow: lab.follow('h1'),
-      converse: lab.converse('h1'),
-      clock: { ...systemClock, now: () => systemClock.now() + skewMs },
-      log: silentLogger,
-    }),
+  open,
   later: (ms) => (skewMs += ms),
   serve: async ({ netns, containerId }) => {
     served.push(await lab.serve(netns, containerId, 80));
@@ -70,4 +74,19 @@ networkContract('kernel', {
       ...(routes.stdout.match(/^.*\b10\.21[01]\..*$/gm) ?? []),
     ];
   },
+});
+
+test('a namespace is there before its link; what is in the way of the link is said, and gone with the next attempt', async () => {
+  const [network, id] = [await open(), 'webwebwebweb'];
+  const address = lab.address('h1');
+  await network.configure({ subnet, address, peers: [], endpoints: [], tasks: [] });
+  await execOk(lab.exec('h1'), ['ip', 'link', 'add', `gv${id}`, 'type', 'veth', 'peer', 'other']);
+  const { netns } = await network.attach(id, []);
+  await execOk(exec, ['nsenter', `--net=${netns}`, 'true']);
+  await expect(network.settled(id)).rejects.toThrow(/got no link: .*exists/);
+  await network.attach(id, []);
+  await network.settled(id);
+  const routes = await execOk(exec, ['ip', '-netns', `gt-${id}`, 'route', 'show', 'default']);
+  expect(routes).toContain('dev eth0');
+  await network.teardown();
 });

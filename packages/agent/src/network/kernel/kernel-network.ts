@@ -16,6 +16,7 @@ import { containerAddresses, namesOf, type Pools } from '../plan/address-plan.ts
 import type { Local } from '../plan/locals.ts';
 import { TunnelKeys } from '../tunnel-keys.ts';
 import { ContainerLinks } from './container-links.ts';
+import { namespaceMade, namespaceStands } from './namespaces.ts';
 import { ForwardPolicy } from './forward-policy.ts';
 import { isEncrypted, KernelHost } from './kernel-host.ts';
 import { NftSession } from './nft-session.ts';
@@ -60,6 +61,8 @@ class KernelNetwork implements Network {
   readonly #nft: Nft;
   /** Containers whose links stand: only these are led to. */
   readonly #plugged = new Set<string>();
+  /** The making of the last link of each container that this agent attached. */
+  readonly #plugging = new Map<string, Promise<void>>();
   #state: NetworkState | undefined;
   #host: KernelHost | undefined;
   /** Rules follow at once; in a burst once for many changes, as each costs a wait. */
@@ -73,7 +76,7 @@ class KernelNetwork implements Network {
     this.#deps = deps;
     this.#leases = leases;
     this.#keys = keys;
-    this.#containers = new ContainerLinks(deps.exec, deps.settings, deps.log);
+    this.#containers = new ContainerLinks(deps.exec, deps.settings);
     const session = new NftSession({ ...deps, dir: join(deps.runDir, 'nft') });
     this.#nft = new SteadyNft(session, deps.exec, deps.log);
     this.#firewalls = new ForwardPolicy(deps.exec, deps.log);
@@ -103,20 +106,42 @@ class KernelNetwork implements Network {
     const state = this.#state;
     if (!state)
       throw new GantryError('unreachable', 'this host has no addresses yet: it waits for the controller');
-    const known = this.#leases.get(containerId);
+    const known = this.#leases.get(containerId) !== undefined || namespaceStands(containerId);
     const lease = await this.#leases.take(containerId, containerAddresses(state.subnet), hostPorts);
-    if (!known || !(await this.#containers.stands(lease))) await this.#containers.plug(lease, this.#mtu());
-    this.#plugged.add(containerId);
-    this.#ruled = this.#updates.run();
-    this.#ruled.catch(() => undefined); // said to who asks
+    if (known) await this.#take(lease);
+    else await namespaceMade(this.#deps.clock, containerId, this.#plug(lease));
     return attachmentOf(lease);
   }
 
-  limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void> {
+  /** What an earlier attempt or agent made: it stands whole, or is made anew before anything is put into it. */
+  async #take(lease: Lease): Promise<void> {
+    await this.#plugging.get(lease.containerId)?.catch(() => undefined);
+    if (await this.#containers.stands(lease)) return this.#lead(lease.containerId);
+    await this.#containers.unplug(lease.containerId);
+    await this.#plug(lease);
+  }
+
+  /** Makes namespace and link, and begins with the rules. */
+  #plug(lease: Lease): Promise<void> {
+    const plugging = this.#containers.plug(lease, this.#mtu()).then(() => this.#lead(lease.containerId));
+    plugging.catch(() => undefined); // said to who asks
+    this.#plugging.set(lease.containerId, plugging);
+    return plugging;
+  }
+
+  #lead(containerId: string): void {
+    this.#plugged.add(containerId);
+    this.#ruled = this.#updates.run();
+    this.#ruled.catch(() => undefined); // said to who asks
+  }
+
+  async limit(containerId: string, bandwidth: Bandwidth | undefined): Promise<void> {
+    await this.#plugging.get(containerId);
     return this.#inTurn(() => this.#containers.bandwidth.set(containerId, bandwidth));
   }
 
-  async settled(): Promise<void> {
+  async settled(containerId: string): Promise<void> {
+    await this.#plugging.get(containerId);
     await this.#ruled.catch(() => (this.#ruled = this.#updates.run()));
     if (!this.#host)
       throw new GantryError(
@@ -126,6 +151,8 @@ class KernelNetwork implements Network {
   }
 
   async detach(containerId: string): Promise<void> {
+    await this.#plugging.get(containerId)?.catch(() => undefined);
+    this.#plugging.delete(containerId);
     this.#plugged.delete(containerId);
     await this.#containers.unplug(containerId);
     await this.#leases.release(containerId);
@@ -159,6 +186,7 @@ class KernelNetwork implements Network {
 
   async close(): Promise<void> {
     await this.#watch.close();
+    await Promise.allSettled(this.#plugging.values());
     await this.#queue;
     await this.#nft.close();
   }
