@@ -65,6 +65,14 @@ export class TaskLife {
     this.#deps.report(this.taskId, status);
   }
 
+  /** The same, for what the next agent would find out by itself, and say in the same words: told while it is being kept. */
+  async becomeEnded(change: StatusChange, at = this.#deps.clock.now()): Promise<void> {
+    const status = statusAfter(this.#record.status, change, at);
+    const kept = this.keep({ status });
+    this.#deps.report(this.taskId, status);
+    await kept.catch(() => this.#deps.saveLater(this.#record));
+  }
+
   /** The same, for what must be on disk before anything is done about it; throws if it cannot be. */
   async becomeKept(change: StatusChange, facts: Partial<TaskRecord>): Promise<void> {
     const status = statusAfter(this.#record.status, change, this.#deps.clock.now());

@@ -275,7 +275,7 @@ async function reportEnd(deps: StepDeps, life: TaskLife, desired: Situation['des
     restarted,
   });
   // The moment of the end, not of its telling: an agent that could not keep it says the very same once more.
-  await life.become(end, {}, exit && Math.max(exit.at, life.record.status.at));
+  await life.becomeEnded(end, exit && Math.max(exit.at, life.record.status.at));
   // A disk that is full keeps what it has, and one that hangs is not touched.
   if (!deps.diskHangs?.()) await deps.logs.end(life.taskId).catch(() => undefined);
   deps.failpoint('ended');
