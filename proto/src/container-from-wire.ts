@@ -1,3 +1,4 @@
+import { contentKinds, type ContentMount } from '@gantry/model/content';
 import { profiles, type Isolation } from '@gantry/model/isolation';
 import type { BlockIo, Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
@@ -76,6 +77,19 @@ export function volumeMount({ target, readOnly, kind }: wire.VolumeMount): Volum
       return { kind: 'tmpfs', target, readOnly, exec, ...defined({ sizeBytes, mode, uid, gid }) };
     }
   }
+}
+
+export function contentMount({
+  kind,
+  source,
+  target,
+  uid,
+  gid,
+  mode,
+  number,
+}: wire.ContentMount): ContentMount {
+  const known = word('content.kind', kind, contentKinds);
+  return { kind: known, source, target, uid, gid, mode, ...defined({ number }) };
 }
 
 function some<T>(values: readonly T[]): readonly T[] | undefined {

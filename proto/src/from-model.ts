@@ -35,6 +35,7 @@ export function container(value: ContainerSpec): wire.Container {
     tuning: value.tuning && parts.tuning(value.tuning),
     naming: value.naming && parts.naming(value.naming),
     volumes: (value.volumes ?? []).map(parts.volumeMount),
+    contents: (value.contents ?? []).map((mount) => ({ ...mount })),
     health: value.health && healthToWire(value.health),
     logging: value.logging && { ...value.logging },
   };

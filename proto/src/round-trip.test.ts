@@ -5,6 +5,7 @@ import type { JobSpec } from '@gantry/model/job';
 import type { Tuning } from '@gantry/model/limits';
 import type { Naming } from '@gantry/model/naming';
 import type { ServiceNetworking } from '@gantry/model/network';
+import type { ContentMount } from '@gantry/model/content';
 import type { HealthSpec } from '@gantry/model/health';
 import type { Placement } from '@gantry/model/placement';
 import type { PortSpec, ServiceSpec } from '@gantry/model/service';
@@ -128,6 +129,18 @@ const mounts: fc.Arbitrary<VolumeMount> = fc.oneof(
     { requiredKeys: ['kind', 'target', 'readOnly', 'exec'] },
   ),
 );
+const contents: fc.Arbitrary<ContentMount> = fc.record(
+  {
+    kind: fc.constantFrom('config', 'secret'),
+    source: text,
+    number: fc.nat(),
+    target: text,
+    uid: fc.nat(),
+    gid: fc.nat(),
+    mode: fc.nat({ max: 0o777 }),
+  },
+  { requiredKeys: ['kind', 'source', 'target', 'uid', 'gid', 'mode'] },
+);
 const times = fc.record(
   { intervalMs: count, timeoutMs: count, retries: fc.nat(), startPeriodMs: count, startIntervalMs: count },
   { requiredKeys: [] },
@@ -170,6 +183,7 @@ const containers: fc.Arbitrary<ServiceSpec['container']> = fc.record(
     tuning,
     naming,
     volumes: fc.array(mounts, { minLength: 1 }),
+    contents: fc.array(contents, { minLength: 1 }),
     health,
     logging: fc.record({ maxBytes: count, maxFiles: fc.nat() }),
   },

@@ -60,6 +60,7 @@ export function container(value: wire.Container): ContainerSpec {
       tuning: value.tuning && parts.tuning(value.tuning),
       naming: value.naming && parts.naming(value.naming),
       volumes: value.volumes.length > 0 ? value.volumes.map(parts.volumeMount) : undefined,
+      contents: value.contents.length > 0 ? value.contents.map(parts.contentMount) : undefined,
     }),
     image: value.image,
     env: value.env,

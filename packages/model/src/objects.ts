@@ -1,4 +1,5 @@
 import type { StoredImage } from './image.ts';
+import type { ContentVersion, Payload } from './content.ts';
 import type { Node } from './node.ts';
 import type { Revision, Service } from './service.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -12,6 +13,9 @@ export interface ObjectKinds {
   readonly task: Task;
   readonly settings: ClusterSettings;
   readonly image: StoredImage;
+  readonly config: ContentVersion<'config'>;
+  readonly secret: ContentVersion<'secret'>;
+  readonly payload: Payload;
 }
 
 export type Kind = keyof ObjectKinds;
@@ -23,4 +27,7 @@ export const kinds = [
   'task',
   'settings',
   'image',
+  'config',
+  'secret',
+  'payload',
 ] as const satisfies readonly Kind[];

@@ -1,3 +1,4 @@
+import type { ContentMount } from './content.ts';
 import type { HealthSpec } from './health.ts';
 import type { RevisionId, ServiceId } from './ids.ts';
 import type { Isolation } from './isolation.ts';
@@ -68,6 +69,8 @@ export interface ContainerSpec {
   readonly tuning?: Tuning;
   readonly naming?: Naming;
   readonly volumes?: readonly VolumeMount[];
+  /** Configs and secrets that it finds as files. */
+  readonly contents?: readonly ContentMount[];
   /** Absent: the image's own check, if it has one. */
   readonly health?: HealthSpec;
   /** Absent: the default. */

@@ -1,4 +1,5 @@
 import { parseConstraint } from './constraint.ts';
+import { contentProblems } from './content-mount.ts';
 import { dependencyProblems } from './dependency.ts';
 import { namePattern } from './ids.ts';
 import { isolationProblems } from './isolation.ts';
@@ -90,7 +91,8 @@ function containerProblems(container: ContainerSpec): readonly Problem[] {
   }
   if (!isWhole(container.stopGraceMs, 0, 86_400_000))
     wrong('stopGraceMs', 'the stop grace period must be 0 to 24 h');
-  const parts = [isolationProblems, tuningProblems, namingProblems, volumeProblems].flatMap((check) =>
+  const checks = [isolationProblems, tuningProblems, namingProblems, volumeProblems, contentProblems];
+  const parts = checks.flatMap((check) =>
     check(container).map(({ path, message }) => ({ path: `container.${path}`, message })),
   );
   return [...problems, ...parts, ...resourceProblems(container)];

@@ -59,6 +59,9 @@ export class Cluster {
         return this.#service(change.before, change.after);
       case 'settings':
       case 'image':
+      case 'config':
+      case 'secret':
+      case 'payload':
         return; // say nothing of places
     }
   }

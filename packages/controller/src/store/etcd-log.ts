@@ -17,7 +17,10 @@ export interface EtcdLogDeps {
   readonly random: Random;
 }
 
-/** Entries a page of a listing; etcd answers at most 4 MiB by default, and an object is a few hundred bytes. */
+/**
+ * Entries a page of a listing. An object is a few hundred bytes; configs and secrets are more, and all of them together fit
+ * one answer (`maxAllContentBytes` in base64, against 64 MiB that the client takes).
+ */
 const pageSize = 2_000;
 
 /** The log on etcd, by its low-level clients: one attempt a write, an endless patience for reads. */

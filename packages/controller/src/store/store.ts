@@ -1,3 +1,4 @@
+import type { ContentKind, ContentVersion } from '@gantry/model/content';
 import type { NodeId, RevisionId, ServiceId, TaskId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject, Kind, ObjectKinds } from '@gantry/model/objects';
@@ -52,6 +53,8 @@ export interface View {
   /** Services of the stack that depend on others. */
   dependentsInStack(stack: string): Iterable<Service>;
   nodeNamed(name: string): Node | undefined;
+  /** Every kept version of a config or secret, in no order. */
+  versionsOf(kind: ContentKind, name: string): Iterable<ContentVersion>;
   /** The derived state of this view; built when it is first asked for, kept up to date from then on. */
   derived<S>(kind: Derived<S>): S;
 }

@@ -1,3 +1,4 @@
+import type { ContentKind, ContentVersion } from '@gantry/model/content';
 import type { NodeId, ServiceId } from '@gantry/model/ids';
 import { kinds, type AnyObject, type Kind, type ObjectKinds } from '@gantry/model/objects';
 import type { Node } from '@gantry/model/node';
@@ -20,6 +21,8 @@ export class Tables implements View {
   readonly #byStack = new ObjectIndex<Service>(({ spec }) => spec.stack);
   readonly #derived = new Map<Derived<unknown>, unknown>();
   readonly #dependents = new ObjectIndex<Service>(({ spec }) => (spec.dependsOn ? spec.stack : undefined));
+  readonly #configs = new ObjectIndex<ContentVersion>(({ name }) => name);
+  readonly #secrets = new ObjectIndex<ContentVersion>(({ name }) => name);
   readonly #nodesByName = new ObjectIndex<Node>((node) => node.name);
 
   get<K extends Kind>(kind: K, id: string): ObjectKinds[K] | undefined {
@@ -66,6 +69,10 @@ export class Tables implements View {
     return first(this.#nodesByName.get(name));
   }
 
+  versionsOf(kind: ContentKind, name: string): Iterable<ContentVersion> {
+    return (kind === 'config' ? this.#configs : this.#secrets).get(name) ?? [];
+  }
+
   /** Puts the object, or deletes it if absent; answers with what changed, or undefined if nothing did. */
   apply(kind: Kind, id: string, after: AnyObject | undefined): Change | undefined {
     const table = this.#objects.get(kind);
@@ -104,7 +111,13 @@ export class Tables implements View {
         return;
       case 'node':
         return this.#nodesByName.move(before as Node | undefined, after as Node | undefined);
+      case 'config':
+        return this.#configs.move(before as ContentVersion | undefined, after as ContentVersion | undefined);
+      case 'secret':
+        return this.#secrets.move(before as ContentVersion | undefined, after as ContentVersion | undefined);
       case 'settings':
+      case 'payload':
+        return; // looked up by their ids only
       case 'image':
         return; // few, and looked up whole
     }

@@ -256,6 +256,19 @@ export interface PullCredentialResponse {
   credential: RegistryCredential | undefined;
 }
 
+export interface FetchContentRequest {
+  sessionId: string;
+  taskId: string;
+  /** "config" | "secret" */
+  kind: string;
+  name: string;
+  number: number;
+}
+
+export interface FetchContentResponse {
+  value: Buffer;
+}
+
 export interface KeptImagesRequest {
   sessionId: string;
   digests: string[];
@@ -2870,6 +2883,164 @@ export const PullCredentialResponse: MessageFns<PullCredentialResponse> = {
   },
 };
 
+function createBaseFetchContentRequest(): FetchContentRequest {
+  return { sessionId: "", taskId: "", kind: "", name: "", number: 0 };
+}
+
+export const FetchContentRequest: MessageFns<FetchContentRequest> = {
+  encode(message: FetchContentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(2562).string(message.sessionId);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(2570).string(message.taskId);
+    }
+    if (message.kind !== "") {
+      writer.uint32(2578).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(2586).string(message.name);
+    }
+    if (message.number !== 0) {
+      writer.uint32(2592).uint32(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchContentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchContentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 321: {
+            if (tag !== 2570) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 322: {
+            if (tag !== 2578) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 323: {
+            if (tag !== 2586) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 324: {
+            if (tag !== 2592) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FetchContentRequest>): FetchContentRequest {
+    return FetchContentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchContentRequest>): FetchContentRequest {
+    const message = createBaseFetchContentRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.taskId = object.taskId ?? "";
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.number = object.number ?? 0;
+    return message;
+  },
+};
+
+function createBaseFetchContentResponse(): FetchContentResponse {
+  return { value: Buffer.alloc(0) };
+}
+
+export const FetchContentResponse: MessageFns<FetchContentResponse> = {
+  encode(message: FetchContentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.value.length !== 0) {
+      writer.uint32(2562).bytes(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchContentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchContentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FetchContentResponse>): FetchContentResponse {
+    return FetchContentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchContentResponse>): FetchContentResponse {
+    const message = createBaseFetchContentResponse();
+    message.value = object.value ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseKeptImagesRequest(): KeptImagesRequest {
   return { sessionId: "", digests: [] };
 }
@@ -3125,6 +3296,17 @@ export const AgentGatewayService = {
       Buffer.from(PullCredentialResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PullCredentialResponse => PullCredentialResponse.decode(value),
   },
+  /** The bytes of a config or secret that a task of this node has; refused for any other. */
+  fetchContent: {
+    path: "/gantry.v1.AgentGateway/FetchContent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FetchContentRequest): Buffer => Buffer.from(FetchContentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FetchContentRequest => FetchContentRequest.decode(value),
+    responseSerialize: (value: FetchContentResponse): Buffer =>
+      Buffer.from(FetchContentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FetchContentResponse => FetchContentResponse.decode(value),
+  },
   /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
   keptImages: {
     path: "/gantry.v1.AgentGateway/KeptImages" as const,
@@ -3166,6 +3348,8 @@ export interface AgentGatewayServer extends UntypedServiceImplementation {
   fetchBlob: handleServerStreamingCall<FetchBlobRequest, BlobChunk>;
   /** What the user gave for the registry of an image that a task of this node runs; asked for at each pull, never kept. */
   pullCredential: handleUnaryCall<PullCredentialRequest, PullCredentialResponse>;
+  /** The bytes of a config or secret that a task of this node has; refused for any other. */
+  fetchContent: handleUnaryCall<FetchContentRequest, FetchContentResponse>;
   /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
   keptImages: handleUnaryCall<KeptImagesRequest, KeptImagesResponse>;
   /** The node's named volumes, whenever one came or went. */
@@ -3233,6 +3417,22 @@ export interface AgentGatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PullCredentialResponse) => void,
+  ): ClientUnaryCall;
+  /** The bytes of a config or secret that a task of this node has; refused for any other. */
+  fetchContent(
+    request: FetchContentRequest,
+    callback: (error: ServiceError | null, response: FetchContentResponse) => void,
+  ): ClientUnaryCall;
+  fetchContent(
+    request: FetchContentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FetchContentResponse) => void,
+  ): ClientUnaryCall;
+  fetchContent(
+    request: FetchContentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FetchContentResponse) => void,
   ): ClientUnaryCall;
   /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
   keptImages(

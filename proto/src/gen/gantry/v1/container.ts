@@ -137,6 +137,19 @@ export interface Tmpfs {
   exec: boolean;
 }
 
+/** A config or secret as a file in a container. */
+export interface ContentMount {
+  /** "config" | "secret" */
+  kind: string;
+  source: string;
+  /** its version; absent until it is applied */
+  number?: number | undefined;
+  target: string;
+  uid: number;
+  gid: number;
+  mode: number;
+}
+
 /** A volume on a node, as its agent tells of it. */
 export interface NodeVolume {
   name: string;
@@ -1695,6 +1708,133 @@ export const Tmpfs: MessageFns<Tmpfs> = {
     message.uid = object.uid ?? undefined;
     message.gid = object.gid ?? undefined;
     message.exec = object.exec ?? false;
+    return message;
+  },
+};
+
+function createBaseContentMount(): ContentMount {
+  return { kind: "", source: "", number: undefined, target: "", uid: 0, gid: 0, mode: 0 };
+}
+
+export const ContentMount: MessageFns<ContentMount> = {
+  encode(message: ContentMount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(2562).string(message.kind);
+    }
+    if (message.source !== "") {
+      writer.uint32(2570).string(message.source);
+    }
+    if (message.number !== undefined) {
+      writer.uint32(2576).uint32(message.number);
+    }
+    if (message.target !== "") {
+      writer.uint32(2586).string(message.target);
+    }
+    if (message.uid !== 0) {
+      writer.uint32(2592).uint32(message.uid);
+    }
+    if (message.gid !== 0) {
+      writer.uint32(2600).uint32(message.gid);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(2608).uint32(message.mode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContentMount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContentMount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 321: {
+            if (tag !== 2570) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 322: {
+            if (tag !== 2576) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 323: {
+            if (tag !== 2586) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 324: {
+            if (tag !== 2592) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 325: {
+            if (tag !== 2600) {
+              break;
+            }
+
+            message.gid = reader.uint32();
+            continue;
+          }
+          case 326: {
+            if (tag !== 2608) {
+              break;
+            }
+
+            message.mode = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ContentMount>): ContentMount {
+    return ContentMount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContentMount>): ContentMount {
+    const message = createBaseContentMount();
+    message.kind = object.kind ?? "";
+    message.source = object.source ?? "";
+    message.number = object.number ?? undefined;
+    message.target = object.target ?? "";
+    message.uid = object.uid ?? 0;
+    message.gid = object.gid ?? 0;
+    message.mode = object.mode ?? 0;
     return message;
   },
 };

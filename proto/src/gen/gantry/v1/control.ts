@@ -24,6 +24,17 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import {
+  ContentValue,
+  CreateContentRequest,
+  CreateContentResponse,
+  InspectContentRequest,
+  InspectContentResponse,
+  ListContentsRequest,
+  ListContentsResponse,
+  RemoveContentsRequest,
+  RemoveContentsResponse,
+} from "./content.ts";
 import { ExecIn, ExecOut } from "./exec.ts";
 import { WhyAnswer, WhyRequest, WhyResponse } from "./explain.ts";
 import { PlanRequest, PlanResponse } from "./plan.ts";
@@ -190,6 +201,8 @@ export interface ApplyRequest {
   prune: boolean;
   /** for the registries of the services' images */
   credentials: RegistryCredential[];
+  /** configs and secrets of the stack that services name */
+  contents: ContentValue[];
   /** a plan's token: refused if the stack or the bytes of an image are others now */
   ifUnchanged?: string | undefined;
 }
@@ -477,6 +490,16 @@ export interface DescribeResponse {
   tasks: TaskView[];
   /** of a host or a task that has one */
   node: NodeView | undefined;
+}
+
+export interface ResolveContentsRequest {
+  stack: string;
+  services: ServiceSpec[];
+  contents: ContentValue[];
+}
+
+export interface ResolveContentsResponse {
+  services: ServiceSpec[];
 }
 
 export interface RotateKeyRequest {
@@ -2120,7 +2143,7 @@ export const InfoResponse: MessageFns<InfoResponse> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { stack: "", services: [], prune: false, credentials: [], ifUnchanged: undefined };
+  return { stack: "", services: [], prune: false, credentials: [], contents: [], ifUnchanged: undefined };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -2136,6 +2159,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.credentials) {
       RegistryCredential.encode(v!, writer.uint32(482).fork()).join();
+    }
+    for (const v of message.contents) {
+      ContentValue.encode(v!, writer.uint32(2562).fork()).join();
     }
     if (message.ifUnchanged !== undefined) {
       writer.uint32(2162).string(message.ifUnchanged);
@@ -2188,6 +2214,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.credentials.push(RegistryCredential.decode(reader, reader.uint32()));
             continue;
           }
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.contents.push(ContentValue.decode(reader, reader.uint32()));
+            continue;
+          }
           case 270: {
             if (tag !== 2162) {
               break;
@@ -2217,6 +2251,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
     message.prune = object.prune ?? false;
     message.credentials = object.credentials?.map((e) => RegistryCredential.fromPartial(e)) || [];
+    message.contents = object.contents?.map((e) => ContentValue.fromPartial(e)) || [];
     message.ifUnchanged = object.ifUnchanged ?? undefined;
     return message;
   },
@@ -5511,6 +5546,140 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
   },
 };
 
+function createBaseResolveContentsRequest(): ResolveContentsRequest {
+  return { stack: "", services: [], contents: [] };
+}
+
+export const ResolveContentsRequest: MessageFns<ResolveContentsRequest> = {
+  encode(message: ResolveContentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stack !== "") {
+      writer.uint32(2562).string(message.stack);
+    }
+    for (const v of message.services) {
+      ServiceSpec.encode(v!, writer.uint32(2570).fork()).join();
+    }
+    for (const v of message.contents) {
+      ContentValue.encode(v!, writer.uint32(2578).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveContentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveContentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.stack = reader.string();
+            continue;
+          }
+          case 321: {
+            if (tag !== 2570) {
+              break;
+            }
+
+            message.services.push(ServiceSpec.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 322: {
+            if (tag !== 2578) {
+              break;
+            }
+
+            message.contents.push(ContentValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResolveContentsRequest>): ResolveContentsRequest {
+    return ResolveContentsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveContentsRequest>): ResolveContentsRequest {
+    const message = createBaseResolveContentsRequest();
+    message.stack = object.stack ?? "";
+    message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
+    message.contents = object.contents?.map((e) => ContentValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResolveContentsResponse(): ResolveContentsResponse {
+  return { services: [] };
+}
+
+export const ResolveContentsResponse: MessageFns<ResolveContentsResponse> = {
+  encode(message: ResolveContentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.services) {
+      ServiceSpec.encode(v!, writer.uint32(2562).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveContentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveContentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.services.push(ServiceSpec.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResolveContentsResponse>): ResolveContentsResponse {
+    return ResolveContentsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveContentsResponse>): ResolveContentsResponse {
+    const message = createBaseResolveContentsResponse();
+    message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseRotateKeyRequest(): RotateKeyRequest {
   return { name: "" };
 }
@@ -5943,6 +6112,63 @@ export const ControlService = {
       Buffer.from(PruneVolumesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PruneVolumesResponse => PruneVolumesResponse.decode(value),
   },
+  /** The next version of a config or secret that belongs to no stack; none if its newest has these bytes. */
+  createContent: {
+    path: "/gantry.v1.Control/CreateContent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateContentRequest): Buffer => Buffer.from(CreateContentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateContentRequest => CreateContentRequest.decode(value),
+    responseSerialize: (value: CreateContentResponse): Buffer =>
+      Buffer.from(CreateContentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateContentResponse => CreateContentResponse.decode(value),
+  },
+  listContents: {
+    path: "/gantry.v1.Control/ListContents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListContentsRequest): Buffer => Buffer.from(ListContentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListContentsRequest => ListContentsRequest.decode(value),
+    responseSerialize: (value: ListContentsResponse): Buffer =>
+      Buffer.from(ListContentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListContentsResponse => ListContentsResponse.decode(value),
+  },
+  /** Of a secret never the value. */
+  inspectContent: {
+    path: "/gantry.v1.Control/InspectContent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InspectContentRequest): Buffer =>
+      Buffer.from(InspectContentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InspectContentRequest => InspectContentRequest.decode(value),
+    responseSerialize: (value: InspectContentResponse): Buffer =>
+      Buffer.from(InspectContentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InspectContentResponse => InspectContentResponse.decode(value),
+  },
+  /** Fails while a service uses it, or may go back to it. */
+  removeContents: {
+    path: "/gantry.v1.Control/RemoveContents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveContentsRequest): Buffer =>
+      Buffer.from(RemoveContentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveContentsRequest => RemoveContentsRequest.decode(value),
+    responseSerialize: (value: RemoveContentsResponse): Buffer =>
+      Buffer.from(RemoveContentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveContentsResponse => RemoveContentsResponse.decode(value),
+  },
+  /** The specs with the versions that applying them now would give them. Nothing is written. */
+  resolveContents: {
+    path: "/gantry.v1.Control/ResolveContents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveContentsRequest): Buffer =>
+      Buffer.from(ResolveContentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveContentsRequest => ResolveContentsRequest.decode(value),
+    responseSerialize: (value: ResolveContentsResponse): Buffer =>
+      Buffer.from(ResolveContentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResolveContentsResponse => ResolveContentsResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServer extends UntypedServiceImplementation {
@@ -5992,6 +6218,15 @@ export interface ControlServer extends UntypedServiceImplementation {
   /** Deletes data. A node refuses while a task uses the volume; one that is away keeps its own. */
   removeVolumes: handleUnaryCall<RemoveVolumesRequest, RemoveVolumesResponse>;
   pruneVolumes: handleUnaryCall<PruneVolumesRequest, PruneVolumesResponse>;
+  /** The next version of a config or secret that belongs to no stack; none if its newest has these bytes. */
+  createContent: handleUnaryCall<CreateContentRequest, CreateContentResponse>;
+  listContents: handleUnaryCall<ListContentsRequest, ListContentsResponse>;
+  /** Of a secret never the value. */
+  inspectContent: handleUnaryCall<InspectContentRequest, InspectContentResponse>;
+  /** Fails while a service uses it, or may go back to it. */
+  removeContents: handleUnaryCall<RemoveContentsRequest, RemoveContentsResponse>;
+  /** The specs with the versions that applying them now would give them. Nothing is written. */
+  resolveContents: handleUnaryCall<ResolveContentsRequest, ResolveContentsResponse>;
 }
 
 export interface ControlClient extends Client {
@@ -6457,6 +6692,85 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneVolumesResponse) => void,
+  ): ClientUnaryCall;
+  /** The next version of a config or secret that belongs to no stack; none if its newest has these bytes. */
+  createContent(
+    request: CreateContentRequest,
+    callback: (error: ServiceError | null, response: CreateContentResponse) => void,
+  ): ClientUnaryCall;
+  createContent(
+    request: CreateContentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateContentResponse) => void,
+  ): ClientUnaryCall;
+  createContent(
+    request: CreateContentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateContentResponse) => void,
+  ): ClientUnaryCall;
+  listContents(
+    request: ListContentsRequest,
+    callback: (error: ServiceError | null, response: ListContentsResponse) => void,
+  ): ClientUnaryCall;
+  listContents(
+    request: ListContentsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListContentsResponse) => void,
+  ): ClientUnaryCall;
+  listContents(
+    request: ListContentsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListContentsResponse) => void,
+  ): ClientUnaryCall;
+  /** Of a secret never the value. */
+  inspectContent(
+    request: InspectContentRequest,
+    callback: (error: ServiceError | null, response: InspectContentResponse) => void,
+  ): ClientUnaryCall;
+  inspectContent(
+    request: InspectContentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InspectContentResponse) => void,
+  ): ClientUnaryCall;
+  inspectContent(
+    request: InspectContentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InspectContentResponse) => void,
+  ): ClientUnaryCall;
+  /** Fails while a service uses it, or may go back to it. */
+  removeContents(
+    request: RemoveContentsRequest,
+    callback: (error: ServiceError | null, response: RemoveContentsResponse) => void,
+  ): ClientUnaryCall;
+  removeContents(
+    request: RemoveContentsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveContentsResponse) => void,
+  ): ClientUnaryCall;
+  removeContents(
+    request: RemoveContentsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveContentsResponse) => void,
+  ): ClientUnaryCall;
+  /** The specs with the versions that applying them now would give them. Nothing is written. */
+  resolveContents(
+    request: ResolveContentsRequest,
+    callback: (error: ServiceError | null, response: ResolveContentsResponse) => void,
+  ): ClientUnaryCall;
+  resolveContents(
+    request: ResolveContentsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResolveContentsResponse) => void,
+  ): ClientUnaryCall;
+  resolveContents(
+    request: ResolveContentsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResolveContentsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { ContentValue } from "./content.ts";
 import { RegistryCredential, ServiceSpec } from "./types.ts";
 
 /** What applying the services would change and what would follow, by the real decisions run forward. Nothing is written. */
@@ -14,6 +15,7 @@ export interface PlanRequest {
   services: ServiceSpec[];
   prune: boolean;
   credentials: RegistryCredential[];
+  contents: ContentValue[];
 }
 
 export interface PlanResponse {
@@ -89,7 +91,7 @@ export interface UnfitTasks {
 }
 
 function createBasePlanRequest(): PlanRequest {
-  return { stack: "", services: [], prune: false, credentials: [] };
+  return { stack: "", services: [], prune: false, credentials: [], contents: [] };
 }
 
 export const PlanRequest: MessageFns<PlanRequest> = {
@@ -105,6 +107,9 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     }
     for (const v of message.credentials) {
       RegistryCredential.encode(v!, writer.uint32(2186).fork()).join();
+    }
+    for (const v of message.contents) {
+      ContentValue.encode(v!, writer.uint32(2562).fork()).join();
     }
     return writer;
   },
@@ -154,6 +159,14 @@ export const PlanRequest: MessageFns<PlanRequest> = {
             message.credentials.push(RegistryCredential.decode(reader, reader.uint32()));
             continue;
           }
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.contents.push(ContentValue.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -175,6 +188,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     message.services = object.services?.map((e) => ServiceSpec.fromPartial(e)) || [];
     message.prune = object.prune ?? false;
     message.credentials = object.credentials?.map((e) => RegistryCredential.fromPartial(e)) || [];
+    message.contents = object.contents?.map((e) => ContentValue.fromPartial(e)) || [];
     return message;
   },
 };

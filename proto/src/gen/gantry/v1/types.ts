@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
+import { ContentMount, Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
 import { Placement } from "./placement.ts";
 import { Health, Logging } from "./supervision.ts";
 
@@ -56,6 +56,7 @@ export interface Container {
   tuning: Tuning | undefined;
   naming: Naming | undefined;
   volumes: VolumeMount[];
+  contents: ContentMount[];
   health?: Health | undefined;
   logging?:
     | Logging
@@ -491,6 +492,7 @@ function createBaseContainer(): Container {
     tuning: undefined,
     naming: undefined,
     volumes: [],
+    contents: [],
     health: undefined,
     logging: undefined,
     pullPolicy: undefined,
@@ -567,6 +569,9 @@ export const Container: MessageFns<Container> = {
     }
     for (const v of message.volumes) {
       VolumeMount.encode(v!, writer.uint32(602).fork()).join();
+    }
+    for (const v of message.contents) {
+      ContentMount.encode(v!, writer.uint32(2562).fork()).join();
     }
     if (message.health !== undefined) {
       Health.encode(message.health, writer.uint32(802).fork()).join();
@@ -783,6 +788,14 @@ export const Container: MessageFns<Container> = {
             message.volumes.push(VolumeMount.decode(reader, reader.uint32()));
             continue;
           }
+          case 320: {
+            if (tag !== 2562) {
+              break;
+            }
+
+            message.contents.push(ContentMount.decode(reader, reader.uint32()));
+            continue;
+          }
           case 100: {
             if (tag !== 802) {
               break;
@@ -877,6 +890,7 @@ export const Container: MessageFns<Container> = {
       ? Naming.fromPartial(object.naming)
       : undefined;
     message.volumes = object.volumes?.map((e) => VolumeMount.fromPartial(e)) || [];
+    message.contents = object.contents?.map((e) => ContentMount.fromPartial(e)) || [];
     message.health = (object.health !== undefined && object.health !== null)
       ? Health.fromPartial(object.health)
       : undefined;
