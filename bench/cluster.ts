@@ -104,7 +104,7 @@ export function helloSpec(replicas: number): ServiceSpec {
 async function applyHello(client: ControlClient, replicas: number): Promise<string> {
   const services = [fromModel.serviceSpec(helloSpec(replicas))];
   const response = await call((done: Done<{ services: { serviceId: string }[] }>) =>
-    client.apply({ stack, services, prune: true, credentials: [] }, done),
+    client.apply({ stack, services, prune: true, credentials: [], contents: [] }, done),
   );
   return response.services[0]?.serviceId ?? '';
 }

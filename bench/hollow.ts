@@ -10,6 +10,7 @@ import { startNode, type RunningNode } from '../packages/agent/src/node.ts';
 import { FakeRuntime } from '../packages/agent/src/runtime/fake.ts';
 import { fakeContainerFiles } from '../packages/agent/src/task/container-files.ts';
 import { closedPolicy } from '../packages/agent/src/task/policy.ts';
+import { FakeContents } from '../packages/agent/src/contents/fake.ts';
 import { FakeVolumes } from '../packages/agent/src/volumes/fake.ts';
 import { MemoryDisk } from '../packages/agent/src/worker/memory-disk.ts';
 import { sharedEndpoints } from './shared-endpoints.ts';
@@ -29,6 +30,7 @@ function startHollow(index: number): Promise<RunningNode> {
     images: new FakeImages(),
     network: new FakeNetwork(() => systemClock.monotonic()),
     volumes: new FakeVolumes(),
+    contents: new FakeContents(),
     disk: new MemoryDisk(),
     logs: fakeLogs,
     files: fakeContainerFiles,

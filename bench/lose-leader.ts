@@ -73,7 +73,13 @@ function standby({ local: { topology } }: BenchCluster): Controller {
 async function acceptsWrite(address: string, round: number): Promise<void> {
   const client = new ControlClient(address, credentials.createInsecure(), impatient);
   const spec = { ...helloSpec(0), stack: 'leader', labels: { round: String(round) } };
-  const request = { stack: 'leader', services: [fromModel.serviceSpec(spec)], prune: true, credentials: [] };
+  const request = {
+    stack: 'leader',
+    services: [fromModel.serviceSpec(spec)],
+    prune: true,
+    credentials: [],
+    contents: [],
+  };
   const until = performance.now() + patienceMs;
   try {
     for (;;) {

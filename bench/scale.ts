@@ -132,7 +132,9 @@ async function apply(
         Math.floor((tasks * (from + index + 1)) / services) - Math.floor((tasks * (from + index)) / services);
       return fromModel.serviceSpec({ ...helloSpec(replicas), stack, name: `s${from + index}` });
     });
-    await call((done) => client.apply({ stack, services: some, prune: true, credentials: [] }, done));
+    await call((done) =>
+      client.apply({ stack, services: some, prune: true, credentials: [], contents: [] }, done),
+    );
   }
 }
 

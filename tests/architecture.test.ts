@@ -18,7 +18,7 @@ const rooms: readonly (readonly [pattern: RegExp, room: string])[] = [
 
 /** What a room may import; a room with `types:` before it only by its types. The table of ARCHITECTURE.md. */
 const doors = ['model', 'kit', 'proto', 'types:controller/store'];
-const drivers = ['runtime', 'images', 'network', 'volumes', 'logs', 'stats', 'fence'];
+const drivers = ['runtime', 'images', 'network', 'volumes', 'contents', 'logs', 'stats', 'fence'];
 const driverTypes = drivers.map((name) => `types:agent/${name}`);
 const arrows: Readonly<Record<string, readonly string[]>> = {
   model: [],
@@ -33,6 +33,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...doors,
     'types:controller/relay',
     'types:controller/images',
+    'types:controller/secrets',
     'types:controller/telemetry',
     'types:controller/forecast',
     'controller/explain',
@@ -45,7 +46,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'controller/scheduler',
     'types:controller/reconcilers',
   ],
-  'controller/dispatcher': [...doors, 'types:controller/relay', 'types:controller/images'],
+  'controller/dispatcher': [
+    ...doors,
+    'types:controller/relay',
+    'types:controller/images',
+    'types:controller/secrets',
+  ],
+  'controller/secrets': ['model', 'kit'],
   'controller/relay': doors,
   'controller/images': doors,
   'controller/telemetry': doors,
@@ -60,6 +67,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'types:agent/runtime',
     'types:agent/images',
     'types:agent/volumes',
+    'types:agent/contents',
     'types:agent/fence',
   ],
   ...Object.fromEntries(

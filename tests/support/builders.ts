@@ -1,5 +1,6 @@
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { defaultNetworking } from '@gantry/model/network';
+import { versionId, type ContentVersion } from '@gantry/model/content';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
 import {
@@ -83,6 +84,12 @@ export function aRevision(more: Partial<Revision> = {}): Revision {
     createdAt: noon,
     ...more,
   };
+}
+
+export function aSecret(more: Partial<ContentVersion<'secret'>> = {}): ContentVersion<'secret'> {
+  const { name = 'db', number = 1 } = more;
+  const id = versionId(name, number);
+  return { kind: 'secret', id, version: 0, name, number, size: 3, createdAt: noon, ...more };
 }
 
 export function aStatus(more: Partial<TaskStatus> = {}): TaskStatus {

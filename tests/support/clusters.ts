@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { payloadId, type ContentMount } from '@gantry/model/content';
 import type { Dependency } from '@gantry/model/dependency';
 import type { JobRun, JobSpec, JobStatus } from '@gantry/model/job';
 import type { Node } from '@gantry/model/node';
@@ -8,7 +9,7 @@ import type { Revision, Service, ServiceSpec, SpecSettings } from '@gantry/model
 import { isTerminal, taskStates, type Task } from '@gantry/model/task';
 import type { UpdatePolicy, UpdateStatus } from '@gantry/model/update';
 import type { NamedVolumeMount } from '@gantry/model/volume';
-import { aContainer, aNode, aRevision, aService, aSpec, aTask, noon } from './builders.ts';
+import { aContainer, aNode, aRevision, aSecret, aService, aSpec, aTask, noon } from './builders.ts';
 
 /** Random clusters: a few nodes, services and revisions with few ids, so that things meet. */
 export type Cluster = readonly AnyObject[];
@@ -57,6 +58,33 @@ const data: NamedVolumeMount = {
   external: false,
 };
 
+const secret: ContentMount = { kind: 'secret', source: 'db', target: '/s', uid: 0, gid: 0, mode: 0o444 };
+
+/** Versions of one secret, some of them old and some with their bytes. */
+const secrets: fc.Arbitrary<readonly AnyObject[]> = fc
+  .tuple(
+    fc.subarray([1, 2, 3, 4]),
+    fc.array(moment, { minLength: 4, maxLength: 4 }),
+    fc.constantFrom(undefined, 'shop'),
+  )
+  .map(([numbers, moments, stack]) =>
+    numbers.flatMap((number, index): AnyObject[] => {
+      const createdAt = moments[index] ?? noon;
+      const version = aSecret({ number, createdAt, ...(stack !== undefined && { stack }) });
+      const { name, kind } = version;
+      const payload = {
+        kind: 'payload',
+        id: payloadId(version),
+        version: 0,
+        of: kind,
+        name,
+        number,
+        data: '',
+      } as const;
+      return [version, payload];
+    }),
+  );
+
 function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
   const one = (number: number): fc.Arbitrary<Revision> =>
     fc
@@ -66,6 +94,7 @@ function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
         port: fc.boolean(),
         data: fc.constantFrom(false, false, true),
         one: fc.constantFrom(false, false, true),
+        secret: fc.constantFrom(undefined, undefined, 1, 2, 3),
       })
       .map((pick) =>
         aRevision({
@@ -75,6 +104,7 @@ function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
           container: aContainer({
             ...(pick.cpuMillis > 0 && { reservations: { cpuMillis: pick.cpuMillis } }),
             ...(pick.data && { volumes: [data] }),
+            ...(pick.secret !== undefined && { contents: [{ ...secret, number: pick.secret }] }),
           }),
           ...(pick.one && { settings: { ...settingsOf(aSpec()), availability: 'prefer-one' } }),
           constraints: pick.ssd ? ['node.labels.disk==ssd'] : [],
@@ -302,5 +332,12 @@ export const clusters: fc.Arbitrary<Cluster> = fc
     fc
       .nat({ max: 10 })
       .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => taskOf(`t${index}`)))),
+    secrets,
   )
-  .map(([nodes, services, revisions, tasks]) => [...nodes, ...services, ...revisions.flat(), ...tasks]);
+  .map(([nodes, services, revisions, tasks, versions]) => [
+    ...nodes,
+    ...services,
+    ...revisions.flat(),
+    ...tasks,
+    ...versions,
+  ]);

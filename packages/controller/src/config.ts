@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { GantryError } from '@gantry/kit/errors';
 import type { EncryptionMode } from '@gantry/model/node';
@@ -16,6 +17,8 @@ export interface ControllerConfig {
   /** What agents are told; empty: no telemetry. */
   readonly agentNats: string;
   readonly stateDir: string;
+  /** Keys that secrets are sealed with; made when there is none yet and the cluster has no secret. */
+  readonly secretKeyFile: string;
   readonly insecureRegistries: readonly string[];
   /** Silence after which a host is down, ms. */
   readonly silenceMs: number;
@@ -61,6 +64,7 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
   if (values.encryption !== undefined && !encryption)
     problems.push(`--encryption ${values.encryption}: one of ${modes.join(', ')}`);
   if (problems.length > 0) throw new GantryError('invalid', problems.join('\n'));
+  const stateDir = values['state-dir'] ?? '/var/lib/gantry/controller';
   return {
     listen,
     advertise,
@@ -68,7 +72,8 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     prefix: (values.prefix ?? '/gantry/v1').replace(/\/+$/, ''),
     ...(values.nats !== undefined && { nats: values.nats }),
     agentNats: values['agent-nats'] ?? values.nats ?? '',
-    stateDir: values['state-dir'] ?? '/var/lib/gantry/controller',
+    stateDir,
+    secretKeyFile: values['secret-key-file'] ?? join(stateDir, 'secret.key'),
     insecureRegistries: values['insecure-registry'] ?? [],
     silenceMs: silenceMs ?? 5_000,
     fenceMs: fenceMs ?? defaultSettings.fenceMs,
@@ -103,6 +108,7 @@ function parse(argv: readonly string[]) {
         nats: { type: 'string' },
         'agent-nats': { type: 'string' },
         'state-dir': { type: 'string' },
+        'secret-key-file': { type: 'string' },
         'insecure-registry': { type: 'string', multiple: true },
         silence: { type: 'string' },
         fence: { type: 'string' },

@@ -12,6 +12,8 @@ import { FileImageStore } from './images/image-store.ts';
 import { adoptListFile, openImageFiles } from './images/open.ts';
 import { fetchFromPeer } from './images/peers.ts';
 import { Standby } from './images/standby.ts';
+import { KeyFile } from './secrets/keys.ts';
+import { SealedVault } from './secrets/vault.ts';
 import { serve } from './serve.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
@@ -60,6 +62,7 @@ export async function startController(
         store,
         images,
         credentials,
+        vault: new SealedVault(new KeyFile(config.secretKeyFile)),
         usage,
         newId,
         leads: () => election.current() !== undefined,

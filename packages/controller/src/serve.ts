@@ -15,7 +15,8 @@ export async function serve(listen: readonly string[], doors: Doors, log: Logger
   const server = new Server({
     'grpc.keepalive_time_ms': 10_000,
     'grpc.keepalive_timeout_ms': 5_000,
-    'grpc.max_receive_message_length': 4 << 20,
+    // A file of services with its configs and secrets.
+    'grpc.max_receive_message_length': 16 << 20,
   });
   server.addService(ControlService, doors.users);
   server.addService(AgentGatewayService, doors.agents);

@@ -14,6 +14,7 @@ import type { ImageStore } from './images/image-store.ts';
 import { peersService } from './images/peers.ts';
 import { startLoop } from './loop.ts';
 import { allocate } from './reconcilers/allocate.ts';
+import { contents } from './reconcilers/contents.ts';
 import { jobs } from './reconcilers/jobs/jobs.ts';
 import { nodeHealth } from './reconcilers/node-health.ts';
 import { preempt } from './reconcilers/preempt.ts';
@@ -23,6 +24,7 @@ import { schedule } from './reconcilers/schedule.ts';
 import { services } from './reconcilers/services/services.ts';
 import { RelayHub } from './relay/relay-hub.ts';
 import { setSettings } from './store/cluster-settings.ts';
+import type { Vault } from './secrets/vault.ts';
 import { maxWrites, type Store } from './store/store.ts';
 import type { UsageBoard } from './telemetry/usage-board.ts';
 
@@ -35,6 +37,7 @@ export const reconcilers: readonly Reconciler[] = [
   schedule,
   preempt,
   reap,
+  contents,
 ];
 
 /** The doors that a leader opens. */
@@ -49,6 +52,7 @@ export interface TermDeps {
   readonly images: ImageStore;
   readonly usage: Pick<UsageBoard, 'current'>;
   readonly credentials: CredentialStore;
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;

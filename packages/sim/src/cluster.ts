@@ -133,10 +133,19 @@ export class SimCluster {
     call({ request }, (error) => error !== null && onError(error));
   }
 
-  /** Services of one stack as a file has them; without `prune` others of the stack stay. */
-  apply(stack: string, specs: readonly ServiceSpec[], onError?: (error: unknown) => void): void {
+  /**
+   * Services of one stack as a file has them; others of the stack stay. Every config and secret that they name is given, with
+   * these bytes.
+   */
+  apply(
+    stack: string,
+    specs: readonly ServiceSpec[],
+    onError?: (error: unknown) => void,
+    bytes = 'simulated',
+  ): void {
+    const contents = contentsOf(specs, bytes);
     const services = specs.map(fromModel.serviceSpec);
-    this.ask('apply', { stack, services, prune: false, credentials: [] }, onError);
+    this.ask('apply', { stack, services, prune: false, credentials: [], contents }, onError);
   }
 
   /** What `gantry node drain|cordon|uncordon` writes. */
@@ -161,6 +170,12 @@ export class SimCluster {
 }
 
 type UserCall = (call: { readonly request: unknown }, done: (error: unknown) => void) => void;
+
+function contentsOf(specs: readonly ServiceSpec[], bytes: string) {
+  const mounts = specs.flatMap(({ container }) => container.contents ?? []);
+  const named = new Map(mounts.map(({ kind, source }) => [`${kind} ${source}`, { kind, name: source }]));
+  return [...named.values()].map((one) => ({ ...one, value: Buffer.from(bytes) }));
+}
 
 function numbered<T>(count: number, make: (index: number) => T): readonly T[] {
   return Array.from({ length: count }, (_, index) => make(index));

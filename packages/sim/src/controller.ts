@@ -2,6 +2,8 @@ import { memoryCredentials } from '@gantry/controller/images/credentials';
 import type { ImageStore } from '@gantry/controller/images/image-store';
 import { Election } from '@gantry/controller/election/election';
 import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
+import { KeysInMemory } from '@gantry/controller/secrets/keys';
+import { SealedVault } from '@gantry/controller/secrets/vault';
 import { EtcdLog } from '@gantry/controller/store/etcd-log';
 import { openStore } from '@gantry/controller/store/open-store';
 import type { UsageBoard } from '@gantry/controller/telemetry/usage-board';
@@ -111,6 +113,7 @@ export class SimController {
         leads: () => without.includes('lease at the doors') || election.current() !== undefined,
         images,
         credentials: memoryCredentials(),
+        vault,
         usage: noUsage,
         agentNats: '',
         version: 'simulated',
@@ -162,5 +165,8 @@ const images: ImageStore = {
 
 /** A store that is said to have caught up whatever it shows. */
 const atOnce = { reached: () => Promise.resolve() };
+
+/** The controllers of a simulated cluster share their key. */
+const vault = new SealedVault(new KeysInMemory(Buffer.alloc(32, 'simulated')));
 
 const noUsage: Pick<UsageBoard, 'current'> = { current: () => [] };

@@ -5,19 +5,22 @@ import type { RegistryCredential } from '@gantry/model/registry';
 import type { ResolvedImage, Revision, Service, ServiceSpec } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
 import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
+import { maxGivenContentBytes } from '@gantry/model/content';
 import type { CredentialStore } from '../images/credentials.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { View, Write } from '../store/store.ts';
 import { check, checkDependencies, checkPorts } from './checks.ts';
+import { contentKey, Contents, type ContentDeps, type GivenContent, type Pins } from './contents.ts';
 import { FieldError } from './errors.ts';
 import { resolvingOf } from './images.ts';
 import { checkNetworks } from './networks.ts';
 import { fullName, serviceNamed, servicesNamed } from './names.ts';
+import { holdingVersions, mustBeThere, pinned, pinWords, placedIn } from './pins.ts';
 import { existingRevision, newRevision, nextNumber } from './revisions.ts';
 import { checkToken, touched } from './token.ts';
-import { Writer, type Step, type WriterDeps } from './writer.ts';
+import { Writer, type Step } from './writer.ts';
 
-export interface ApplyDeps extends WriterDeps {
+export interface ApplyDeps extends ContentDeps {
   readonly images: Pick<ImageStore, 'resolve'>;
   readonly credentials: CredentialStore;
   readonly newId: () => string;
@@ -30,6 +33,8 @@ export interface Wanted {
   /** Services of the stack that are not given go. */
   readonly prune: boolean;
   readonly credentials?: readonly RegistryCredential[];
+  /** Configs and secrets of the stack; those that no service names are left out. */
+  readonly contents?: readonly GivenContent[];
 }
 
 /** Images by the name that users wrote. */
@@ -38,6 +43,8 @@ export type Images = ReadonlyMap<string, ResolvedImage>;
 export interface Prepared {
   readonly view: View;
   readonly images: Images;
+  /** Versions of configs and secrets that services would get. */
+  readonly pins: readonly string[];
   readonly steps: readonly Step<AppliedService>[];
 }
 
@@ -45,9 +52,11 @@ export interface Prepared {
 export class Apply {
   readonly #deps: ApplyDeps;
   readonly #writer: Writer;
+  readonly #contents: Contents;
 
   constructor(deps: ApplyDeps) {
     this.#deps = deps;
+    this.#contents = new Contents(deps);
     this.#writer = new Writer(deps);
   }
 
@@ -63,9 +72,12 @@ export class Apply {
     const stacks = new Set([...view.all('service')].map(({ spec }) => spec.stack));
     await this.#deps.credentials.put(stack, credentials, stacks);
     const images = await this.#resolveAll(view, specs, this.#deps.credentials);
+    const pins = await this.#contents.ensure(named(wanted), stack, placedIn(specs));
     return this.#writer.commit((view) => {
-      if (token !== '') checkToken(token, view, stack, images);
-      const steps = this.#decide(view, wanted, images);
+      const settled = pinned(view, specs, pins);
+      mustBeThere(view, settled);
+      if (token !== '') checkToken(token, view, stack, images, pinWords(settled));
+      const steps = this.#decide(view, { stack, prune, specs: settled }, images);
       return token === '' ? steps : touched(view, stack, steps);
     });
   }
@@ -80,13 +92,17 @@ export class Apply {
       credentials.find((one) => one.registry === registry) ?? this.#deps.credentials.find(of, registry);
     const images = await this.#resolveAll(before, specs, { find });
     const view = this.#deps.store.view();
-    return { view, images, steps: this.#decide(view, wanted, images) };
+    const pins: Pins = this.#contents.foresee(view, named(wanted), stack, placedIn(specs));
+    const settled = pinned(view, specs, pins);
+    const steps = this.#decide(view, { stack, prune, specs: settled }, images);
+    return { view, images, pins: pinWords(settled), steps };
   }
 
   #decide(view: View, { stack, specs, prune }: Wanted, images: Images): readonly AppliedStep[] {
     checkPorts(view, specs);
     checkNetworks(view, specs);
-    const applied = specs.map((spec) => this.#put(view, spec, images));
+    const put = specs.map((spec) => this.#put(view, spec, images));
+    const applied = holdingVersions(view, specs, put);
     const given = new Set(specs.map(({ name }) => name));
     const gone = prune ? [...view.servicesOfStack(stack)].filter(({ spec }) => !given.has(spec.name)) : [];
     return [...applied, ...gone.filter(({ removing }) => !removing).map(remove)];
@@ -184,6 +200,19 @@ export class Apply {
 }
 
 type AppliedStep = Step<AppliedService>;
+
+/** Of the configs and secrets that were given, those that services name. Throws `invalid` for more than a call may bring. */
+function named({ specs, contents = [] }: Wanted): readonly GivenContent[] {
+  const total = contents.reduce((sum, { value }) => sum + value.length, 0);
+  if (total > maxGivenContentBytes)
+    throw new GantryError(
+      'invalid',
+      `the configs and secrets of one file are more than ${maxGivenContentBytes >> 20} MiB`,
+    );
+  const mounts = specs.flatMap(({ container }) => container.contents ?? []);
+  const names = new Set(mounts.map(({ kind, source }) => contentKey(kind, source)));
+  return contents.filter(({ kind, name }) => names.has(contentKey(kind, name)));
+}
 
 /**
  * The id follows from the name, so that two users who create the same service at once meet as a conflict of one object, also

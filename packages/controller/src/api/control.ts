@@ -8,6 +8,7 @@ import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store, View } from '../store/store.ts';
 import type { UsageBoard } from '../telemetry/usage-board.ts';
 import { Apply, type ApplyDeps, type Wanted } from './apply.ts';
+import { contentCalls, givenOf } from './content-calls.ts';
 import { unary } from './errors.ts';
 import { execIn } from './exec.ts';
 import { imageCalls } from './images.ts';
@@ -97,15 +98,18 @@ export function controlService(deps: ControlDeps): ControlServer {
     usage: unary(() => ({ nodes: usageOf(view(), deps.usage) })),
     ...imageCalls(deps),
     ...volumeCalls(deps),
+    ...contentCalls(deps),
   };
 }
 
-function wantedOf({ stack, services, prune, credentials }: PlanRequest | ApplyRequest): Wanted {
+function wantedOf(request: PlanRequest | ApplyRequest): Wanted {
+  const { stack, services, prune, credentials, contents } = request;
   return {
     stack,
     specs: services.map(toModel.serviceSpec),
     prune,
     credentials: credentials.map(toModel.registryCredential),
+    contents: contents.map(givenOf),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '@gantry/kit/clock';
-import { differences, withoutSecrets } from '@gantry/model/differences';
+import { specDifferences } from '@gantry/model/spec-differences';
 import type { Service, ServiceSpec } from '@gantry/model/service';
 import type { AppliedService } from '@gantry/proto/gen/gantry/v1/control';
 import type { FieldChange, PlannedService, PlanResponse } from '@gantry/proto/gen/gantry/v1/plan';
@@ -21,10 +21,10 @@ const sliceMs = 10;
 /** What applying would change, and what would follow from it. */
 export async function plan(deps: PlanDeps, apply: Apply, wanted: Wanted): Promise<PlanResponse> {
   const prepared = await apply.prepare(wanted);
-  const { view, images, steps } = prepared;
+  const { view, images, pins, steps } = prepared;
   const changed = steps.filter(({ writes }) => writes.length > 0);
   const writes = steps.flatMap((step) => step.writes);
-  const token = tokenOf(view, wanted.stack, images);
+  const token = tokenOf(view, wanted.stack, images, pins);
   const before = new Map(
     steps.map(({ answer }) => [answer.serviceId, view.get('service', answer.serviceId)]),
   );
@@ -85,12 +85,12 @@ function plannedService(
 
 function fieldsOf(view: View, was: Service, next: Service, images: Images): FieldChange[] {
   const digest = view.get('revision', was.revisionId)?.image.digest;
-  const described = (spec: ServiceSpec, imageDigest: string | undefined): unknown => ({
+  const described = (spec: ServiceSpec, imageDigest: string | undefined) => ({
     ...spec,
     imageDigest,
   });
   const now = images.get(next.spec.container.image)?.digest;
-  return withoutSecrets(differences(described(was.spec, digest), described(next.spec, now))).map(
+  return specDifferences(described(was.spec, digest), described(next.spec, now)).map(
     ({ path, before, after }) => ({ path, before, after }),
   );
 }

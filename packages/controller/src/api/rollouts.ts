@@ -35,7 +35,9 @@ export class Rollouts {
       check(spec.stack, [spec]);
       const same_ = service.revisionId === revision.id && same(spec, service.spec);
       const object: Service = { ...service, spec, revisionId: revision.id };
-      const step = same_ ? unchanged(service) : { answer: answer(service, 'updated'), writes: [put(object)] };
+      // The revision as it is, too: one that is reaped in the same moment, with its secrets, makes a conflict.
+      const writes = [put(object), put(revision)];
+      const step = same_ ? unchanged(service) : { answer: answer(service, 'updated'), writes };
       return [{ answer: { service: step.answer, revision: revision.number }, writes: step.writes }];
     });
     if (!done) throw new GantryError('internal', 'nothing was rolled back');

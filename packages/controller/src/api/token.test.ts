@@ -32,7 +32,9 @@ test.each([
 test('other bytes behind the name of an image make it refuse', () => {
   const token = tokenOf(viewOf([web]), 'shop', images);
   const moved = new Map([['web:1', image('sha256:b')]]);
-  expect(() => checkToken(token, viewOf([web]), 'shop', moved)).toThrow('an image has other bytes');
+  expect(() => checkToken(token, viewOf([web]), 'shop', moved)).toThrow(
+    'an image, config or secret has other bytes',
+  );
 });
 
 test('words that are no token are told apart from a world that has changed', () => {

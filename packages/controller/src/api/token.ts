@@ -8,20 +8,27 @@ import type { Step } from './writer.ts';
 
 /**
  * The world that a plan of a stack read: which services the stack has, their specs and revisions, and the bytes behind the
- * names of the images that are asked for. Hosts, tasks and other stacks are no part of it.
+ * names of the images that are asked for, and which versions of configs and secrets they would get. Hosts, tasks and other
+ * stacks are no part of it.
  */
-export function tokenOf(view: View, stack: string, images: Images): string {
+export function tokenOf(view: View, stack: string, images: Images, pins: readonly string[] = []): string {
   const services = [...view.servicesOfStack(stack)].map(({ spec, revisionId, removing }) =>
     // Paths in their order: the same spec gives the same words, whatever the order of its keys.
     JSON.stringify([spec.name, differences(undefined, spec), revisionId, removing]),
   );
   const digests = [...images].map(([ref, { digest }]) => `${ref} ${digest}`);
-  return `${hash(services)}-${hash(digests)}`;
+  return `${hash(services)}-${hash([...digests, ...pins])}`;
 }
 
 /** Throws `conflict`, and says which part of the world has changed. */
-export function checkToken(token: string, view: View, stack: string, images: Images): void {
-  const [specs, bytes] = tokenOf(view, stack, images).split('-');
+export function checkToken(
+  token: string,
+  view: View,
+  stack: string,
+  images: Images,
+  pins: readonly string[] = [],
+): void {
+  const [specs, bytes] = tokenOf(view, stack, images, pins).split('-');
   const [knownSpecs, knownBytes, ...more] = token.split('-');
   if (knownBytes === undefined || more.length > 0)
     throw new GantryError('invalid', `"${token}" is no token of a plan`, { hint: 'gantry plan prints one' });
@@ -31,7 +38,7 @@ export function checkToken(token: string, view: View, stack: string, images: Ima
       hint,
     });
   if (bytes !== knownBytes) {
-    const what = 'an image has other bytes, or the file names other images, than in the plan';
+    const what = 'an image, config or secret has other bytes, or the file names others, than in the plan';
     throw new GantryError('conflict', `${what}: nothing was applied`, { hint });
   }
 }

@@ -13,10 +13,12 @@ import type { CredentialStore } from '../images/credentials.ts';
 import { streamBlob } from '@gantry/proto/blob-stream';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
+import type { Vault } from '../secrets/vault.ts';
 import type { Store } from '../store/store.ts';
 import { answering, asStatus, unknownSession } from './answering.ts';
 import { Feed } from './feed.ts';
 import { Intake } from './intake.ts';
+import { contentFor } from './node-contents.ts';
 import { credentialFor, keptImages } from './node-images.ts';
 import { NodeRegistry } from './registry.ts';
 import { Sessions, type Session } from './sessions.ts';
@@ -28,6 +30,7 @@ export interface DispatcherDeps {
   readonly relay: RelayHub;
   readonly images: Pick<ImageStore, 'readBlob'>;
   readonly credentials: Pick<CredentialStore, 'find'>;
+  readonly vault: Pick<Vault, 'open'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
@@ -112,6 +115,12 @@ export class Dispatcher {
         const { nodeId } = this.#session(sessionId);
         const found = credentialFor(this.#deps.store.view(), this.#deps.credentials, nodeId, ref);
         return Promise.resolve({ credential: found && fromModel.registryCredential(found) });
+      }),
+      fetchContent: answering(({ sessionId, ...asked }) => {
+        const { nodeId } = this.#session(sessionId);
+        return Promise.resolve({
+          value: contentFor(this.#deps.store.view(), this.#deps.vault, nodeId, asked),
+        });
       }),
       keptImages: answering(({ sessionId, digests }) => {
         this.#session(sessionId);

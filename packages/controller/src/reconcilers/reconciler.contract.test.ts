@@ -1,11 +1,14 @@
 import { expect } from 'vitest';
+import { newestOf, versionId } from '@gantry/model/content';
 import { isFenced } from '@gantry/model/fence';
 import { isOverRun } from '@gantry/model/job';
 import { preempts } from '@gantry/model/placement';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { defaultUpdate, mustStopFirst, targetRevision } from '@gantry/model/update';
+import { noon } from '../../../../tests/support/builders.ts';
 import type { Cluster } from '../../../../tests/support/clusters.ts';
 import { allocate } from './allocate.ts';
+import { contents, unusedMs } from './contents.ts';
 import { jobs } from './jobs/jobs.ts';
 import { nodeHealth } from './node-health.ts';
 import { preempt } from './preempt.ts';
@@ -145,6 +148,24 @@ reconcilerContract(reap, (view, before) => {
     if (before.some(({ id }) => id === service.revisionId))
       expect(view.get('revision', service.revisionId)).toBeDefined();
   }
+});
+
+reconcilerContract(contents, (view, before) => {
+  const versions = before.flatMap((object) => (object.kind === 'secret' ? [object] : []));
+  for (const { container } of view.all('revision')) {
+    for (const { source, number = 0 } of container.contents ?? []) {
+      const id = versionId(source, number);
+      // What a revision names is there, with its bytes, if it was.
+      if (!versions.some((version) => version.id === id)) continue;
+      expect(view.get('secret', id)).toBeDefined();
+      expect(view.get('payload', `secret.${id}`)).toBeDefined();
+    }
+  }
+  for (const { id, createdAt } of versions)
+    if (createdAt + unusedMs > noon) expect(view.get('secret', id)).toBeDefined();
+  const newest = newestOf(versions);
+  if (newest && newest.stack === undefined) expect(view.get('secret', newest.id)).toBeDefined();
+  expect(view.count('payload')).toBe(view.count('secret'));
 });
 
 function sum(values: readonly number[]): number {
