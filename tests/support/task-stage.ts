@@ -4,6 +4,7 @@ import { noFailpoint } from '@gantry/kit/failpoint';
 import { silentLogger } from '@gantry/kit/log';
 import type { HealthSpec } from '@gantry/model/health';
 import type { TaskStatus } from '@gantry/model/task';
+import { FakeContents } from '../../packages/agent/src/contents/fake.ts';
 import { FakeImages } from '../../packages/agent/src/images/fake.ts';
 import { fakeLogs } from '../../packages/agent/src/logs/fake.ts';
 import { FakeNetwork } from '../../packages/agent/src/network/fake.ts';
@@ -86,6 +87,7 @@ export class TaskStage {
       network: this.network,
       logs: fakeLogs,
       volumes: new FakeVolumes(),
+      contents: new FakeContents(),
       policy: closedPolicy,
       lookUpUser: () => Promise.resolve({ uid: 0, gid: 0, additionalGids: [] }),
       clock: this.clock,

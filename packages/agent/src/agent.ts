@@ -18,6 +18,7 @@ import { idFromBytes } from '@gantry/model/ids';
 import type { NodeDescription } from '@gantry/model/node';
 import { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
 import type { AgentConfig } from './config.ts';
+import { NodeContents } from './contents/node-contents.ts';
 import { startNames } from './dns/start-names.ts';
 import { withNames } from './dns/with-names.ts';
 import { ProcessFence } from './fence/process-fence.ts';
@@ -25,6 +26,7 @@ import { Collector } from './images/collector.ts';
 import { createImages } from './images/node-images.ts';
 import { lookUpUser } from './images/user.ts';
 import { BlobSource } from './link/blobs.ts';
+import { ContentSource } from './link/contents.ts';
 import { createLogs } from './logs/node-logs.ts';
 import { createKernelNetwork } from './network/kernel/kernel-network.ts';
 import { ownSettings } from './network/kernel/settings.ts';
@@ -66,6 +68,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const { exec } = launcher;
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
+  const contentSource = new ContentSource(systemClock);
   const logs = await createLogs({ dir: join(config.stateDir, 'logs'), clock: systemClock, log });
   const failpoint = config.failpoint === undefined ? noFailpoint : killAt(config.failpoint);
   const runtime = await createRuncRuntime({
@@ -137,6 +140,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     connections: connectionsTo,
     files: containerFiles(join(config.runDir, 'files'), gateway),
     volumes,
+    contents: new NodeContents({ exec, fetch: contentSource.fetch, dir: join(config.runDir, 'contents') }),
     fence: new ProcessFence({
       ...base,
       dir: join(config.runDir, 'guards'),
@@ -150,6 +154,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     description,
     onSession: (session, client) => {
       blobs.use(session.sessionId, client);
+      contentSource.use(session.sessionId, client);
       publisher.use(session.natsUrl);
     },
   });

@@ -20,7 +20,7 @@ export interface GatewayFaults {
   full: number;
 }
 
-type Method = 'register' | 'reportVolumes';
+type Method = 'register' | 'reportVolumes' | 'fetchContent';
 type StreamMethod = 'session' | 'assignments' | 'relay';
 type Done = (error: Error | null, response?: unknown) => void;
 type Handler = (call: { readonly request: unknown }, done: Done) => void;
@@ -56,6 +56,7 @@ export class GatewayClient {
     return {
       register: unary('register'),
       reportVolumes: unary('reportVolumes'),
+      fetchContent: unary('fetchContent'),
       session: () => this.#stream('session', undefined),
       assignments: (request: unknown) => this.#stream('assignments', request),
       relay: () => this.#stream('relay', undefined),

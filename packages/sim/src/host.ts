@@ -1,5 +1,7 @@
+import { FakeContents } from '@gantry/agent/contents/fake';
 import { FakeFence } from '@gantry/agent/fence/fake';
 import { FakeImages } from '@gantry/agent/images/fake';
+import { ContentSource } from '@gantry/agent/link/contents';
 import { fakeLogs } from '@gantry/agent/logs/fake';
 import { FakeNetwork } from '@gantry/agent/network/fake';
 import { startNode } from '@gantry/agent/node';
@@ -47,6 +49,7 @@ export class SimHost {
   readonly images = new FakeImages();
   readonly network = new FakeNetwork();
   readonly volumes = new FakeVolumes();
+  readonly contents = new FakeContents();
   readonly disk = new MemoryDisk();
   agent: Process | undefined;
   readonly #deps: HostDeps;
@@ -94,11 +97,15 @@ export class SimHost {
     if (!process.alive) return;
     const runtime = new FakeRuntime(world.clock, this.containers, behaviourOf);
     this.#runtime = runtime;
+    const contentSource = new ContentSource(process.clock);
+    this.contents.fetch = contentSource.fetch;
     await startNode({
       runtime: slowly(process, this.#watched(runtime, process), ['run', 'signal', 'delete', 'list']),
       images: slowly(process, this.images, ['ensure', 'mount', 'unmount', 'mounted']),
       network: slowly(process, this.network, ['configure', 'attach', 'detach', 'attached']),
       disk: slowly(process, this.disk, ['records', 'save', 'remove', 'load', 'keep']),
+      contents: slowly(process, this.contents, ['prepare', 'release', 'held']),
+      onSession: ({ sessionId }, client) => contentSource.use(sessionId, client),
       volumes: slowly(process, this.volumes, ['prepare', 'release', 'held']),
       fence: slowly(process, this.fence, ['arm', 'fired', 'release']),
       logs: fakeLogs,
@@ -139,6 +146,7 @@ export class SimHost {
     this.containers = new FakeHost();
     this.fence = new FakeFence(this.#deps.world.clock, this.containers);
     this.images.roots.clear();
+    this.contents.files.clear();
     void this.network.teardown();
     this.#boots++;
   }

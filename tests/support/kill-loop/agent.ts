@@ -14,6 +14,7 @@ import { FakeNetwork } from '../../../packages/agent/src/network/fake.ts';
 import { readHostFacts } from '../../../packages/agent/src/runtime/runc/host-facts.ts';
 import { createRuncRuntime } from '../../../packages/agent/src/runtime/runc/runc-runtime.ts';
 import { containerFiles } from '../../../packages/agent/src/task/container-files.ts';
+import { NodeContents } from '../../../packages/agent/src/contents/node-contents.ts';
 import { FakeVolumes } from '../../../packages/agent/src/volumes/fake.ts';
 import type { VolumesInput } from '../../../packages/agent/src/volumes/volumes.ts';
 import { Disk } from '../../../packages/agent/src/worker/disk.ts';
@@ -72,6 +73,11 @@ const worker = new Worker({
   images,
   network,
   volumes: new StartedVolume(),
+  contents: new NodeContents({
+    exec,
+    dir: join(dir, 'run/contents'),
+    fetch: () => Promise.resolve(Buffer.from('canary')),
+  }),
   policy: { allowBind: [dir], allowDevice: [], allowPrivileged: false },
   logs,
   disk,

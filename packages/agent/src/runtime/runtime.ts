@@ -58,7 +58,14 @@ export interface PlanIsolation {
 }
 
 export type ContainerMount =
-  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | {
+      readonly kind: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      /** Nothing in it can be run. */
+      readonly noExec?: true;
+    }
   | {
       readonly kind: 'tmpfs';
       readonly target: string;

@@ -6,6 +6,7 @@ import type { TaskState } from '@gantry/model/task';
 import { anAssignment } from '../../../../tests/support/builders.ts';
 import { FakeImages } from '../images/fake.ts';
 import { FakeNetwork } from '../network/fake.ts';
+import { FakeContents } from '../contents/fake.ts';
 import { FakeVolumes } from '../volumes/fake.ts';
 import { clean } from './clean.ts';
 import { fakeContainerFiles } from './container-files.ts';
@@ -25,7 +26,12 @@ async function takenDownAfter(state: TaskState, more: Partial<TaskAssignment> = 
   };
   const life = new TaskLife(saving, { assignment, status, cleaned: false }, undefined);
   let deletedAt = Infinity;
-  const parts = { images: new FakeImages(), network: new FakeNetwork(), volumes: new FakeVolumes() };
+  const parts = {
+    images: new FakeImages(),
+    network: new FakeNetwork(),
+    volumes: new FakeVolumes(),
+    contents: new FakeContents(),
+  };
   const work = clean(
     {
       ...parts,

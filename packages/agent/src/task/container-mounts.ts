@@ -9,11 +9,11 @@ export interface HostFiles {
 }
 
 /**
- * All mounts of a container, parents before what is mounted in them. `sources`: where on the host each of the spec's volumes
- * is, by its target; a tmpfs has none.
+ * All mounts of a container, parents before what is mounted in them. `sources`: where on the host each of the spec's volumes,
+ * configs and secrets is, by its target; a tmpfs has none.
  */
 export function containerMounts(
-  { tmpfs, volumes = [] }: ContainerSpec,
+  { tmpfs, volumes = [], contents = [] }: ContainerSpec,
   files: HostFiles,
   sources: ReadonlyMap<string, string>,
 ): readonly ContainerMount[] {
@@ -23,6 +23,9 @@ export function containerMounts(
       if (mount.kind === 'tmpfs') return mount;
       const { target, readOnly } = mount;
       return { kind: 'bind', source: sources.get(target) ?? '', target, readOnly };
+    }),
+    ...contents.map(({ target }): ContainerMount => {
+      return { kind: 'bind', source: sources.get(target) ?? '', target, readOnly: true, noExec: true };
     }),
   ];
   const taken = new Set(wanted.map(({ target }) => target));

@@ -23,8 +23,8 @@ export interface ContainerPlanInput {
   /** The user's home in the image's /etc/passwd; absent means `/root` for uid 0, else `/`. */
   readonly home?: string;
   readonly files: HostFiles;
-  /** Where on the host each volume is, by its target in the container. */
-  readonly volumeSources?: ReadonlyMap<string, string>;
+  /** Where on the host each volume, config and secret is, by its target in the container. */
+  readonly sources?: ReadonlyMap<string, string>;
 }
 
 /** PATH of containers whose image sets none (Docker's). */
@@ -49,7 +49,7 @@ export function containerPlan(input: ContainerPlanInput): ContainerPlan {
     readOnlyRootfs: spec.readOnly,
     init: spec.init ?? !isInit(argv[0] ?? ''),
     capabilities: containerCapabilities(spec.capAdd, spec.capDrop, spec.isolation?.profile),
-    mounts: containerMounts(spec, input.files, input.volumeSources ?? new Map()),
+    mounts: containerMounts(spec, input.files, input.sources ?? new Map()),
     limits: { ...spec.limits, pids: spec.limits.pids ?? defaultPidsLimit },
     ...(spec.reservations.cpuMillis !== undefined && { cpuReservationMillis: spec.reservations.cpuMillis }),
     ...(spec.reservations.memoryBytes !== undefined && {

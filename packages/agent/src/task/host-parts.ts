@@ -2,6 +2,7 @@ import { asGantryError, GantryError } from '@gantry/kit/errors';
 import { allSettled } from '@gantry/kit/settled';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import type { ResolvedImage } from '@gantry/model/service';
+import type { Contents } from '../contents/contents.ts';
 import type { ImageConfig, Images, OnProgress, Rootfs, UserLookup } from '../images/images.ts';
 import type { Attachment, Network } from '../network/network.ts';
 import type { ContainerPlan } from '../runtime/runtime.ts';
@@ -16,6 +17,7 @@ export interface HostParts {
   readonly images: Images;
   readonly network: Network;
   readonly volumes: Volumes;
+  readonly contents: Contents;
   /** What this host lets containers have of it. */
   readonly policy: HostPolicy;
   readonly lookUpUser: UserLookup;
@@ -31,6 +33,8 @@ export interface Prepared {
   readonly image: ImageConfig;
   readonly attachment: Attachment;
   readonly rootfs: string;
+  /** Where on the host its configs and secrets are, by their targets. */
+  readonly contents: ReadonlyMap<string, string>;
   /** What of its limits this host cannot give, in words. */
   readonly without: readonly string[];
 }
@@ -59,18 +63,26 @@ export async function getImage(
   return images.ensure(image, signal, tell);
 }
 
-/** Mounts the root and attaches the network; the image is here. */
+/** Lays out the task's configs and secrets. */
+export function getContents(
+  { contents }: HostParts,
+  { taskId, container }: TaskAssignment,
+): Promise<Prepared['contents']> {
+  return contents.prepare({ taskId, mounts: container.contents ?? [] });
+}
+
+/** Mounts the root and attaches the network; the image and the contents are here. */
 export async function prepare(
   deps: HostParts,
   task: TaskAssignment,
-  image: ImageConfig,
+  { image, contents }: Pick<Prepared, 'image' | 'contents'>,
   phases: Phases,
 ): Promise<Prepared> {
   const [rootfs, attachment] = await allSettled<[Rootfs, Attachment]>([
     phases.time('mount', () => deps.images.mount(task.taskId, task.image)),
     phases.time('network', () => deps.network.attach(task.taskId, task.hostPorts)),
   ]);
-  return { image, attachment, rootfs: rootfs.path, without: await limitNetwork(deps, task) };
+  return { image, contents, attachment, rootfs: rootfs.path, without: await limitNetwork(deps, task) };
 }
 
 /** Limits the task's bandwidth if it asks for that; answers why it cannot be. It runs all the same, and says so. */
@@ -87,7 +99,7 @@ export async function limitNetwork({ network }: HostParts, task: TaskAssignment)
 export async function makePlan(
   deps: HostParts,
   task: TaskAssignment,
-  { image, attachment, rootfs }: Prepared,
+  { image, contents, attachment, rootfs }: Prepared,
 ): Promise<ContainerPlan> {
   const { taskId, container } = task;
   const [files, user] = await allSettled<[ContainerPlanInput['files'], ContainerPlan['user']]>([
@@ -99,7 +111,8 @@ export async function makePlan(
     mounts.length > 0
       ? await deps.volumes.prepare({ taskId, mounts, rootfs, owner: user })
       : new Map<string, string>();
-  return containerPlan({ task, image, rootfs, netns: attachment.netns, user, files, volumeSources });
+  const sources = new Map([...volumeSources, ...contents]);
+  return containerPlan({ task, image, rootfs, netns: attachment.netns, user, files, sources });
 }
 
 /** Takes all of it away again; the container itself must be gone. Idempotent. Throws `exhausted` while the disk hangs. */
@@ -110,6 +123,7 @@ export async function takeDown(deps: HostParts, taskId: string): Promise<void> {
     deps.images.unmount(taskId),
     deps.network.detach(taskId),
     deps.volumes.release(taskId),
+    deps.contents.release(taskId),
     deps.files.remove(taskId),
   ]);
 }

@@ -16,6 +16,7 @@ import { drain } from './drain.ts';
 import { endOf } from './end-reason.ts';
 import {
   checkPolicy,
+  getContents,
   getImage,
   limitNetwork,
   makePlan,
@@ -93,12 +94,14 @@ async function prepare(
   // Outside the slots: a slow registry keeps no other task of this host waiting.
   const phases = new Phases(deps.monotonic);
   const tell = pullTeller(deps, life, signal);
+  const contents = await phases.time('contents', () => getContents(deps, assignment));
+  deps.failpoint('contents');
   const image = await phases.time('image', () => getImage(deps, assignment.image, signal, tell));
   const asked = deps.monotonic();
   await deps.slot(async () => {
     if (signal.aborted) return;
     const waitMs = Math.round(deps.monotonic() - asked);
-    life.prepared = await prepareHost(deps, assignment, image, phases);
+    life.prepared = await prepareHost(deps, assignment, { image, contents }, phases);
     deps.failpoint('mounted');
     await run(deps, life, desired, phases);
     deps.log.debug('a task was started', { waitMs, phases: phases.all });

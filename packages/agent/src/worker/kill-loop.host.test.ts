@@ -18,7 +18,7 @@ const rounds = 300;
 /** On a busy machine fewer rounds are made than wanted, ms. */
 const budgetMs = 80_000;
 const points = [
-  'prepare', 'mounted', 'files', 'starting', 'bundle', 'created', 'identified', 'started', 'run', 'running', 'stop', 'stopping',
+  'prepare', 'contents', 'mounted', 'files', 'starting', 'bundle', 'created', 'identified', 'started', 'run', 'running', 'stop', 'stopping',
   'killed', 'end', 'ended', 'clean', 'deleted', 'unmounted', 'cleaned',
 ]; // prettier-ignore
 const name = `gantry-loop-${process.pid}`;
@@ -56,7 +56,8 @@ afterAll(async () => {
 
 function aTask(number: number, ends: boolean): TaskAssignment {
   const taskId = `loop${String(number).padStart(8, '0')}`;
-  const script = `echo x >> /started/${taskId}; ${ends ? 'exit 3' : 'exec sleep 1000'}`;
+  const secret = 'read -r word < /run/secrets/s; test "$word" = canary || exit 9';
+  const script = `${secret}; echo x >> /started/${taskId}; ${ends ? 'exit 3' : 'exec sleep 1000'}`;
   return anAssignment({
     taskId,
     stack: 'loop',
@@ -64,6 +65,9 @@ function aTask(number: number, ends: boolean): TaskAssignment {
       entrypoint: ['/bin/sh', '-c', script],
       stopSignal: 'SIGKILL',
       stopGraceMs: 500,
+      contents: [
+        { kind: 'secret', source: 's', number: 1, target: '/run/secrets/s', uid: 0, gid: 0, mode: 0o400 },
+      ],
       volumes: [
         {
           kind: 'bind',
@@ -132,6 +136,7 @@ test('agents killed at every step, 300 times: no task is lost, started twice or 
   const last = await reports();
   for (const { taskId, desired } of wanted) {
     if (desired === 'running') expect(['running', 'failed']).toContain(last.get(taskId));
+    if (desired === 'running') expect(await starts(taskId), `${taskId} found its secret`).toBe(1);
     if (last.get(taskId) === 'running') expect(await starts(taskId)).toBe(1);
   }
   for (let number = 0; number < next; number++)
@@ -154,6 +159,7 @@ async function expectNothingLeft(): Promise<void> {
     'run/runc',
     'run/exits',
     'run/files',
+    'run/contents',
     'rootfs',
     'state/logs',
     'state/tasks',

@@ -213,10 +213,10 @@ export class Worker {
 
   /** Things on the host with a task's id, but no record of it: nobody will ever ask for them again. */
   async #cleanLeftovers(containers: ReadonlyMap<string, ContainerState>): Promise<void> {
-    const { runtime, images, network, volumes, logs, disk } = this.#deps;
+    const { runtime, images, network, volumes, contents, logs, disk } = this.#deps;
     const attached = (await network.attached()).map(({ containerId }) => containerId);
-    const volumed = await volumes.held();
-    const found = [...containers.keys(), ...(await images.mounted()), ...attached, ...volumed];
+    const kept = [...(await volumes.held()), ...(await contents.held())];
+    const found = [...containers.keys(), ...(await images.mounted()), ...attached, ...kept];
     const logged = await logs.list();
     const recorded = (await disk.records()).map(({ assignment }) => assignment.taskId);
     // Whose things they are is asked last: a task that came while we looked around has a runner by now.
@@ -229,6 +229,7 @@ export class Worker {
         images.unmount(id),
         network.detach(id),
         volumes.release(id),
+        contents.release(id),
         this.#deps.fences?.release(id),
       ]);
     }

@@ -15,7 +15,7 @@ export function ociMounts(plan: ContainerPlan, init: string | undefined): readon
 }
 
 function ociMount(mount: ContainerMount): OciMount {
-  if (mount.kind === 'bind') return bindMount(mount.source, mount.target, mount.readOnly);
+  if (mount.kind === 'bind') return bindMount(mount.source, mount.target, mount.readOnly, mount.noExec);
   const options = [
     ...['nosuid', 'nodev', mount.exec ? 'exec' : 'noexec'],
     `mode=${(mount.mode ?? 0o1777).toString(8)}`,
@@ -28,8 +28,15 @@ function ociMount(mount: ContainerMount): OciMount {
 }
 
 /** Not recursive: what is mounted below the source on the host stays there, and read-only means all of it. */
-function bindMount(source: string, destination: string, readOnly: boolean): OciMount {
-  const options = ['bind', 'private', 'nosuid', 'nodev', readOnly ? 'ro' : 'rw'];
+function bindMount(source: string, destination: string, readOnly: boolean, noExec = false): OciMount {
+  const options = [
+    'bind',
+    'private',
+    'nosuid',
+    'nodev',
+    readOnly ? 'ro' : 'rw',
+    ...(noExec ? ['noexec'] : []),
+  ];
   return { destination, type: 'bind', source, options };
 }
 
