@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { GantryError } from '@gantry/kit/errors';
 import { exec } from '@gantry/kit/exec';
+import { maxContentBytes } from '@gantry/model/content';
 import { qualifiedName } from '@gantry/model/ids';
 import * as fromModel from '@gantry/proto/from-model';
+import type { ContentValue } from '@gantry/proto/gen/gantry/v1/content';
 import type { ServiceSpec } from '@gantry/proto/gen/gantry/v1/types';
 import * as toModel from '@gantry/proto/to-model';
 import { CallError } from '../client.ts';
@@ -38,6 +40,7 @@ export async function applyCommand(io: Io, options: ApplyOptions): Promise<numbe
   const wanted: WantedStack = {
     stack: compose.stack,
     services: compose.services.map(fromModel.serviceSpec),
+    contents: contentValues(compose),
     prune: options.prune ?? true,
     ...(options.ifUnchanged !== undefined && { ifUnchanged: options.ifUnchanged }),
   };
@@ -47,6 +50,7 @@ export async function applyCommand(io: Io, options: ApplyOptions): Promise<numbe
 interface WantedStack {
   readonly stack: string;
   readonly services: readonly ServiceSpec[];
+  readonly contents: readonly ContentValue[];
   readonly prune: boolean;
   readonly ifUnchanged?: string;
 }
@@ -62,7 +66,8 @@ export function applyWanted(
     const { client, output } = context;
     const images = wanted.services.map(({ container }) => container?.image ?? '');
     const credentials = await credentialsFor(images, { exec, env: io.env });
-    const request = { ...wanted, services: [...wanted.services], credentials };
+    const { services, contents } = wanted;
+    const request = { ...wanted, services: [...services], contents: [...contents], credentials };
     const { services: applied } = await client
       .call(client.control.apply.bind(client.control), request)
       .catch((error: unknown) => {
@@ -84,8 +89,8 @@ export async function applyPlanCommand(
   options: GlobalOptions & { readonly detach?: boolean },
   path: string,
 ): Promise<number> {
-  const { stack, services, prune, token } = await readPlanFile(path);
-  return applyWanted(io, options, { stack, services, prune, ifUnchanged: token });
+  const { token, ...wanted } = await readPlanFile(path);
+  return applyWanted(io, options, { ...wanted, ifUnchanged: token });
 }
 
 /** `gantry config`: the specs that the file means. */
@@ -94,6 +99,11 @@ export async function configCommand(io: Io, options: ApplyOptions): Promise<numb
   const { stack, services } = compose;
   io.stdout.write(asData(options.output === 'json' ? 'json' : 'yaml', { stack, services }));
   return 0;
+}
+
+/** What of a file's configs and secrets goes to the controller. */
+export function contentValues({ contents }: Pick<ComposeResult, 'contents'>): ContentValue[] {
+  return contents.map(({ kind, name, value }) => ({ kind, name, value: Buffer.from(value) }));
 }
 
 /** The controller names the field; the file knows where it stands. */
@@ -134,12 +144,31 @@ export async function loadCompose(
     stack: { fallback: stackName(basename(directory)), ...(stack !== undefined && { given: stack }) },
     variables: { ...parseEnvFile(fromDirectory('.env') ?? '', io.env).values, ...io.env },
     readFile: fromDirectory,
+    readBytes: (name) => readAtMost(resolve(directory, name), maxContentBytes.config + 1),
     sugar: /(^|\.)gantry\.ya?ml$/.test(basename(file)),
   });
   if (compose.problems.length > 0)
     throw new GantryError('invalid', showProblems(file, source, compose.problems));
   for (const { line, message } of compose.notices) io.stderr.write(`${file}:${line}: note: ${message}\n`);
   return { source, compose };
+}
+
+/** The beginning of a file; undefined if it cannot be read. */
+function readAtMost(path: string, most: number): Uint8Array | undefined {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(most);
+      let length = 0;
+      for (let read = -1; read !== 0 && length < most; length += read)
+        read = readSync(fd, bytes, length, most - length, null);
+      return bytes.subarray(0, length);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 /** A directory's name made into a stack's, as Compose does. */

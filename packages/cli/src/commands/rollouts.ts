@@ -1,5 +1,5 @@
 import { GantryError } from '@gantry/kit/errors';
-import { differences, withoutSecrets } from '@gantry/model/differences';
+import { specDifferences } from '@gantry/model/spec-differences';
 import type { HistoryResponse, RevisionView } from '@gantry/proto/gen/gantry/v1/control';
 import { withContext, type Context } from '../context.ts';
 import type { Io } from '../io.ts';
@@ -69,7 +69,7 @@ export function historyCommand(io: Io, options: GlobalOptions, name: string): Pr
       io.stdout.write(asData(output.format, history));
       return 0;
     }
-    output.list(history.revisions, revisionShape(Date.now()));
+    output.list(history.revisions, revisionShape(Date.now(), history.revisions));
     if (history.runs.length === 0 || output.format === 'name') return 0;
     io.stdout.write('\n');
     output.list(history.runs, runShape(Date.now()));
@@ -95,7 +95,7 @@ export function diffCommand(
         : numbered(revisions, from, name);
     if (!left || !right)
       throw new GantryError('not_found', `${name} has no earlier revision to compare with`);
-    const found = withoutSecrets(differences(described(left), described(right)));
+    const found = specDifferences(described(left), described(right));
     context.output.say(`revision ${left.number} → ${right.number}`);
     io.stdout.write(showDifferences(found, context.output.format));
     return found.length === 0 ? 0 : 1;
@@ -107,7 +107,7 @@ async function historyOf({ client }: Context, name: string): Promise<HistoryResp
 }
 
 /** What of a revision is compared: its spec, and the bytes of its image. */
-function described({ spec, image }: RevisionView): unknown {
+function described({ spec, image }: RevisionView) {
   return { ...spec, imageDigest: image?.digest };
 }
 

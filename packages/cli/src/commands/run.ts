@@ -93,7 +93,7 @@ async function make({ client, io }: Context, spec: ServiceSpec): Promise<Applied
       hint: `choose another --name, or gantry rm ${stack}/${name}`,
     });
   const credentials = await credentialsFor([spec.container.image], { exec, env: io.env });
-  const request = { stack, services: [fromModel.serviceSpec(spec)], prune: false, credentials };
+  const request = { stack, services: [fromModel.serviceSpec(spec)], prune: false, credentials, contents: [] };
   const applied = await client.call(client.control.apply.bind(client.control), request);
   const [service] = applied.services;
   if (!service) throw new GantryError('internal', 'nothing was made');

@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly variables: Variables;
   /** Contents of a file that `env_file` names, as written; undefined if it cannot be read. */
   readonly readFile: (name: string) => string | undefined;
+  /** The bytes of a file that a config or secret names (of a large one, more than is allowed); absent: none can be read. */
+  readonly readBytes?: (name: string) => Uint8Array | undefined;
 }
 
 /** Files first, then `environment:`; a name without a value is taken from the caller's environment, if it is there. */

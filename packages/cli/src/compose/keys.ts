@@ -14,6 +14,7 @@ const planned = (instead: string): KeyPolicy => ({ kind: 'refused', instead, yet
 
 const later = planned('leave it out for now');
 const oneInterface = noticed('a container has one interface for all its networks; the key is not used');
+const noDriver = refused('leave it out; secrets are kept by the controller');
 const limit = refused('use deploy.resources.limits.cpus');
 const windows = refused('leave it out; it is for Windows');
 
@@ -28,7 +29,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['cgroup', honoured],
   ['cgroup_parent', refused('leave it out; the host names the cgroups')],
   ['command', honoured],
-  ['configs', later],
+  ['configs', honoured],
   ['container_name', noticed('containers are named by their service and slot; the name becomes one of the service')],
   ['cpu_count', limit],
   ['cpu_percent', limit],
@@ -94,7 +95,7 @@ const service: readonly (readonly [key: string, policy: KeyPolicy])[] = [
   ['restart', honoured],
   ['runtime', refused('leave it out; containers run with runc')],
   ['scale', honoured],
-  ['secrets', later],
+  ['secrets', honoured],
   ['security_opt', honoured],
   ['shm_size', honoured],
   ['stdin_open', honoured],
@@ -120,10 +121,8 @@ const all = (...keys: readonly string[]): readonly (readonly [string, KeyPolicy]
 /** Keys of each kind of map in a Compose file, with what becomes of them. */
 const tables = {
   file: new Map<string, KeyPolicy>([
-    ...all('name', 'services', 'volumes', 'networks'),
+    ...all('name', 'services', 'volumes', 'networks', 'configs', 'secrets'),
     ['version', noticed('it has no meaning any more')],
-    ['secrets', later],
-    ['configs', later],
     ['include', later],
     ['models', later],
   ]),
@@ -230,6 +229,20 @@ const tables = {
   'blkio_config.rate': new Map(all('path', 'rate')),
   'blkio_config.weight': new Map(all('path', 'weight')),
   volume: new Map(all('name', 'external', 'labels', 'driver', 'driver_opts')),
+  config: new Map<string, KeyPolicy>([
+    ...all('file', 'content', 'environment', 'external', 'name'),
+    ['labels', noticed('they are not kept')],
+    ['template_driver', refused('leave it out; variables of the file are filled in')],
+  ]),
+  secret: new Map<string, KeyPolicy>([
+    ...all('file', 'environment', 'external', 'name'),
+    ['content', refused('put it into a file of its own, or take it from the environment')],
+    ['labels', noticed('they are not kept')],
+    ['driver', noDriver],
+    ['driver_opts', noDriver],
+    ['template_driver', noDriver],
+  ]),
+  'service.content': new Map(all('source', 'target', 'uid', 'gid', 'mode')),
   volumes: new Map<string, KeyPolicy>([
     ...all('type', 'source', 'target', 'read_only', 'bind', 'volume', 'tmpfs'),
     ['consistency', noticed('it is for Docker Desktop; it is not used')],

@@ -1,5 +1,6 @@
 import type { Node } from 'yaml';
 import type { ComposeDocument, Entry } from './document.ts';
+import type { ReadService } from './service.ts';
 
 /** Where fields of a spec stand in a Compose file: places to look at, the first that is there wins. */
 const places: Readonly<Record<string, readonly string[]>> = {
@@ -74,13 +75,14 @@ const places: Readonly<Record<string, readonly string[]>> = {
 export function locateField(
   doc: ComposeDocument,
   service: Entry,
-  read: { readonly portNodes: readonly Node[]; readonly mountNodes: readonly (Node | undefined)[] },
+  read: Pick<ReadService, 'portNodes' | 'mountNodes' | 'contentNodes'>,
   path: string,
 ): Node | undefined {
   const parts = path.split('.').filter((part, index) => index > 0 || part !== 'container');
   const index = Number(parts[1]);
   if (parts[0] === 'ports') return read.portNodes[index] ?? doc.entry(service.value, 'ports')?.keyNode;
   if (parts[0] === 'volumes') return read.mountNodes[index] ?? doc.entry(service.value, 'volumes')?.keyNode;
+  if (parts[0] === 'contents') return read.contentNodes[index] ?? service.keyNode;
   for (let length = parts.length; length > 0; length--) {
     const field = parts.slice(0, length).join('.');
     for (const place of places[field] ?? [field]) {

@@ -314,7 +314,7 @@ describe('problems', () => {
       '    image: api:1',
       '    stop_grace_period: soon',
       '    build: .',
-      'secrets:',
+      'models:',
       '  key: {}',
     ].join('\n');
     expect(report(source)).toBe(
@@ -331,9 +331,9 @@ describe('problems', () => {
         'compose.yaml:8:5: build is not supported',
         '    8 |     build: .',
         '      |     ^^^^^ build and push the image first, then name it with image:',
-        'compose.yaml:9:1: secrets is not supported yet',
-        '    9 | secrets:',
-        '      | ^^^^^^^ leave it out for now',
+        'compose.yaml:9:1: models is not supported yet',
+        '    9 | models:',
+        '      | ^^^^^^ leave it out for now',
       ].join('\n'),
     );
   });

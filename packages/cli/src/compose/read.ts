@@ -1,9 +1,11 @@
 import type { Node } from 'yaml';
 import { stackProblems } from '@gantry/model/dependency';
 import { namePattern } from '@gantry/model/ids';
+import type { ContentKind } from '@gantry/model/content';
 import type { ServiceSpec } from '@gantry/model/service';
 import { problemsOf } from '@gantry/model/validate';
 import { checkKeys } from './check-keys.ts';
+import { readContents, type DeclaredContents } from './contents.ts';
 import { ComposeDocument, type Entry } from './document.ts';
 import type { Surroundings } from './environment.ts';
 import { locateField } from './locate.ts';
@@ -25,11 +27,20 @@ export interface ComposeInput extends Surroundings {
 export interface ComposeResult {
   readonly stack: string;
   readonly services: readonly ServiceSpec[];
+  /** Bytes of the configs and secrets that services name and that are the stack's own. */
+  readonly contents: readonly GivenContent[];
   readonly problems: readonly Problem[];
   /** Said, but no reason to stop. */
   readonly notices: readonly Problem[];
   /** Where a field of a spec stands in the file: `services.web.image`, `services.web.ports.0`. */
   readonly locate: (path: string) => Spot;
+}
+
+/** What should be in a config or secret. Not to be shown. */
+export interface GivenContent {
+  readonly kind: ContentKind;
+  readonly name: string;
+  readonly value: Uint8Array;
 }
 
 /** Reads a Compose file into specs, or says everything that is wrong with it, each with its place. */
@@ -39,9 +50,10 @@ export function readCompose(input: ComposeInput): ComposeResult {
   const entries = doc.readable ? readEntries(doc) : [];
   const networks = readNetworks(doc, stack);
   const volumes = readVolumes(doc, stack);
+  const contents = readContents(doc, stack, input);
   const read = entries.map((entry) => {
     const before = doc.problems.length;
-    const service = readService(doc, entry, { ...input, stack, networks, volumes });
+    const service = readService(doc, entry, { ...input, stack, networks, volumes, contents });
     return { entry, ...service, sound: doc.problems.length === before };
   });
   const services = withLinks(doc, read).map((spec, index) => ({ spec, ...placed(doc, spec, read[index]) }));
@@ -50,6 +62,11 @@ export function readCompose(input: ComposeInput): ComposeResult {
   return {
     stack,
     services: services.map(({ spec }) => spec),
+    contents: usedContents(
+      doc,
+      contents,
+      services.map(({ spec }) => spec),
+    ),
     problems: doc.problems,
     notices: doc.notices,
     locate: (path) => {
@@ -58,6 +75,23 @@ export function readCompose(input: ComposeInput): ComposeResult {
       return doc.spot(service?.at(field.join('.')) ?? doc.entry(doc.root, 'services')?.keyNode);
     },
   };
+}
+
+/** A config or secret that no service names is not made. */
+function usedContents(
+  doc: ComposeDocument,
+  { all }: DeclaredContents,
+  specs: readonly ServiceSpec[],
+): readonly GivenContent[] {
+  const mounts = specs.flatMap(({ container }) => container.contents ?? []);
+  return all.flatMap(({ kind, key, name, value }) => {
+    if (!mounts.some((mount) => mount.kind === kind && mount.source === name)) {
+      const node = doc.entry(doc.get(doc.root, `${kind}s`), key)?.keyNode;
+      doc.notice(node, `${kind} ${key}: no service names it; it is not made`);
+      return [];
+    }
+    return value ? [{ kind, name, value }] : [];
+  });
 }
 
 /** Where fields of the service stand. What could not be read has been said; the rules are for what could. */

@@ -1,7 +1,10 @@
 import type { Node } from 'yaml';
 import { defaultStopGraceMs, type ContainerSpec, type ServiceSpec } from '@gantry/model/service';
 import type { VolumeMount } from '@gantry/model/volume';
+import type { ContentMount } from '@gantry/model/content';
 import { checkKeys } from './check-keys.ts';
+import { readContentMounts } from './content-mounts.ts';
+import type { DeclaredContents } from './contents.ts';
 import { readDependsOn } from './depends-on.ts';
 import type { ComposeDocument, Entry } from './document.ts';
 import { readEnvironment, type Surroundings } from './environment.ts';
@@ -30,6 +33,7 @@ export interface ServiceInput extends Surroundings {
   readonly sugar: boolean;
   readonly networks: DeclaredNetworks;
   readonly volumes: DeclaredVolumes;
+  readonly contents: DeclaredContents;
 }
 
 /** A service as it was read, with where its ports and mounts stand (a range is many ports of one place). */
@@ -37,6 +41,7 @@ export interface ReadService {
   readonly spec: ServiceSpec;
   readonly portNodes: readonly Node[];
   readonly mountNodes: readonly (Node | undefined)[];
+  readonly contentNodes: readonly Node[];
 }
 
 const sugarKeys = ['replicas', 'resources', 'update', 'rollback', 'availability', 'job'];
@@ -53,6 +58,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
   const job = readJob(doc, node, input.sugar, restart);
   const dependsOn = readDependsOn(doc, node, jobMap(doc, node, input.sugar));
   const mounts = readMounts(doc, node, input.volumes);
+  const contents = readContentMounts(doc, node, input.contents);
   const placement = readPlacement(doc, node, input.stack);
   const spec = {
     stack: input.stack,
@@ -63,6 +69,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
       entry,
       input,
       mounts.map(({ mount }) => mount),
+      contents.map(({ mount }) => mount),
     ),
     ports: ports.map(({ port }) => port),
     networking: readNetworking(doc, entry, input.stack, input.networks),
@@ -78,6 +85,7 @@ export function readService(doc: ComposeDocument, entry: Entry, input: ServiceIn
     spec,
     portNodes: ports.map((port) => port.node),
     mountNodes: mounts.map((mount) => mount.node),
+    contentNodes: contents.map((mount) => mount.node),
   };
 }
 
@@ -97,6 +105,7 @@ function readContainer(
   entry: Entry,
   input: ServiceInput,
   mounts: readonly VolumeMount[],
+  contents: readonly ContentMount[],
 ): ContainerSpec {
   const node = entry.value;
   const get = (key: string): Node | undefined => doc.get(node, key);
@@ -122,6 +131,7 @@ function readContainer(
       tuning: readTuning(doc, node),
       naming: readNaming(doc, node),
       volumes: some(mounts),
+      contents: some(contents),
       init: doc.boolean(get('init'), 'init'),
       pullPolicy: readPullPolicy(doc, get('pull_policy')),
     }),

@@ -13,7 +13,7 @@ export async function collectTraces(exec: Exec): Promise<readonly Trace[]> {
     cgroups(),
     mounts(),
     namespaces(),
-    directories('/run', ['containers'], 'run directory'),
+    directories('/run', ['containers', 'contents'], 'run directory'),
     directories('/var/lib', ['rootfs'], 'rootfs'),
     leases(),
     networks(exec),

@@ -1,6 +1,6 @@
 import type { DescribeResponse } from '@gantry/proto/gen/gantry/v1/control';
 import type { ServiceSpec } from '@gantry/proto/gen/gantry/v1/types';
-import { differences, withoutSecrets } from '@gantry/model/differences';
+import { specDifferences } from '@gantry/model/spec-differences';
 import type { Paint } from './paint.ts';
 import type { Shape } from './output.ts';
 import { nodeShape, serviceShape, taskShape } from './shapes.ts';
@@ -17,7 +17,7 @@ export function showDescription(all: DescribeResponse, now: number, paint: Paint
     spec ? fields(kind === 'task' ? 'runs' : 'spec', spec, paint) : '',
     node ? block('host', [node], nodeShape, paint) : '',
     block('tasks', tasks, taskShape(now), paint),
-    block('revisions', revisions, revisionShape(now), paint),
+    block('revisions', revisions, revisionShape(now, revisions), paint),
     block('runs of the job', runs, runShape(now), paint),
     why && why.timeline.length > 0 ? `${paint('bold', 'what happened')}\n${past(why.timeline, now)}` : '',
   ];
@@ -33,9 +33,7 @@ function block<T>(title: string, items: readonly T[], shape: Shape<T>, paint: Pa
 
 /** Every field that is set, by its path; secrets are not shown. */
 function fields(title: string, spec: ServiceSpec, paint: Paint): string {
-  const set = withoutSecrets(differences(undefined, spec)).filter(
-    ({ after }) => after !== '' && after !== 'false',
-  );
+  const set = specDifferences(undefined, spec).filter(({ after }) => after !== '' && after !== 'false');
   const lines = set.map(({ path, after = '' }) => `  ${printable(path)}: ${printable(after)}\n`);
   return `${paint('bold', title)}\n${lines.join('')}`;
 }

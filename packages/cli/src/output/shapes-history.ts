@@ -1,9 +1,11 @@
 import type { RevisionView, RunView } from '@gantry/proto/gen/gantry/v1/control';
+import { contentChanges } from '@gantry/model/spec-differences';
 import type { Shape } from './output.ts';
 import { printable } from './table.ts';
 import { age } from './units.ts';
 
-export function revisionShape(now: number): Shape<RevisionView> {
+/** `all`: the newest first; each is told with what of its configs and secrets is other than in the one before. */
+export function revisionShape(now: number, all: readonly RevisionView[]): Shape<RevisionView> {
   return {
     header: ['REVISION', 'AGE', 'IMAGE', 'CAUSE', 'NOTE'],
     row: (revision) => [
@@ -11,13 +13,18 @@ export function revisionShape(now: number): Shape<RevisionView> {
       age(revision.createdAt, now),
       revision.image?.ref ?? '',
       revision.cause,
-      noteOf(revision),
+      [noteOf(revision), ...changesOf(revision, all)].filter((words) => words !== '').join('; '),
     ],
     wideHeader: ['DIGEST', 'ID'],
     wideRow: ({ image, id }) => [image?.digest ?? '', id],
     name: ({ number }) => String(number),
     empty: 'no revisions',
   };
+}
+
+function changesOf(revision: RevisionView, all: readonly RevisionView[]): readonly string[] {
+  const before = all[all.indexOf(revision) + 1];
+  return before?.spec && revision.spec ? contentChanges(before.spec, revision.spec) : [];
 }
 
 function noteOf({ asked, running }: RevisionView): string {

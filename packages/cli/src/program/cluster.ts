@@ -6,6 +6,7 @@ import type { DoctorOptions } from '../doctor/doctor-command.ts';
 import type { DevOptions } from '../local/dev-command.ts';
 import type { GlobalOptions } from '../options.ts';
 import { declare, runs, type Cli } from './declare.ts';
+import { addSecretCommands } from './contents.ts';
 import { addNetworkCommands } from './networks.ts';
 import { addNodeCommands } from './nodes.ts';
 import { addVolumeCommands } from './volumes.ts';
@@ -15,6 +16,7 @@ export function addClusterCommands(cli: Cli, program: Command): void {
   addNodeCommands(cli, program);
   addNetworkCommands(cli, program);
   addVolumeCommands(cli, program);
+  addSecretCommands(cli, program);
   addImage(cli, program);
   runs(cli, declare(program, 'top', 'what hosts and tasks use now'), async (options: GlobalOptions) =>
     (await import('../commands/nodes.ts')).topCommand(cli.io, options),

@@ -6,6 +6,7 @@ import type { PlanOptions } from '../commands/plan.ts';
 import type { SimulateOptions } from '../commands/simulate.ts';
 import type { PsOptions, WaitOptions } from '../commands/services.ts';
 import type { GlobalOptions } from '../options.ts';
+import { addContentCommands } from './contents.ts';
 import { declare, gathered, runs, type Cli } from './declare.ts';
 
 /** Commands about stacks, services and tasks. Each is loaded when it is run: `--help` stays quick. */
@@ -123,13 +124,23 @@ function applyOptions(command: Command): Command {
     .option('--no-prune', 'keep services that the file no longer has');
 }
 
+/** `gantry config -f FILE` reads a file; the commands below it are about configs of the cluster. */
 function addConfig(cli: Cli, parent: Command): void {
-  const command = declare(parent, 'config', 'print what the Compose file means')
-    .requiredOption('-f, --file <file>', 'the Compose file')
+  const command = declare(
+    parent,
+    'config',
+    'print what the Compose file means; or, of the cluster, its configs',
+  )
+    .option('-f, --file <file>', 'the Compose file')
     .option('--stack <name>', 'name of the stack');
-  runs(cli, command, async (options: ApplyOptions) =>
-    (await import('../commands/apply.ts')).configCommand(cli.io, options),
-  );
+  runs(cli, command, async ({ file, ...options }: Partial<ApplyOptions>) => {
+    if (file !== undefined)
+      return (await import('../commands/apply.ts')).configCommand(cli.io, { ...options, file });
+    throw new GantryError('invalid', 'which file should be printed?', {
+      hint: 'write -f FILE, or one of ls, create, inspect, rm for the configs of the cluster',
+    });
+  });
+  addContentCommands(cli, command, 'config');
 }
 
 export function addLs(cli: Cli, parent: Command, name: string): void {
