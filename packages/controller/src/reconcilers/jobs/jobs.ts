@@ -24,7 +24,11 @@ export const jobs: Reconciler = {
   },
 
   *keysOf(change, view) {
-    yield* dependentsOf(change, view);
+    for (const id of dependentsOf(change, view)) {
+      yield id;
+      // Whether it can begin decides about those that take turns with it.
+      yield* mates(view, [view.get('service', id)]);
+    }
     if (change.kind === 'node') {
       yield* concernedBy(change, view);
       yield* holdsOtherVolumes(change, view);
@@ -58,8 +62,12 @@ function facing({ state, availability, unheardMs, subnet, name, labels, descript
 }
 
 /** Jobs that take turns with the one that changed. */
-function* groupOf({ before, after }: Change & { kind: 'service' }, view: View): Iterable<string> {
-  const groups = [before, after].flatMap((service) => service?.spec.job?.group ?? []);
+function groupOf({ before, after }: Change & { kind: 'service' }, view: View): Iterable<string> {
+  return mates(view, [before, after]);
+}
+
+function* mates(view: View, services: readonly (Service | undefined)[]): Iterable<string> {
+  const groups = services.flatMap((service) => service?.spec.job?.group ?? []);
   if (groups.length === 0) return;
   for (const { id, spec } of view.all('service'))
     if (spec.job?.group !== undefined && groups.includes(spec.job.group)) yield id;
