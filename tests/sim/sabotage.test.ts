@@ -4,6 +4,7 @@ import type { PlayOptions } from '@gantry/sim/play';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Env, Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
 import type { View, Write } from '../../packages/controller/src/store/store.ts';
+import { unusedMs } from '../../packages/controller/src/reconcilers/contents.ts';
 import { reconcilers } from '../../packages/controller/src/term.ts';
 import { firstBroken } from './support.ts';
 
@@ -62,6 +63,32 @@ const impatient: PlayOptions = {
   }),
 };
 
+/** Versions go at once, although revisions name them. */
+const prunesAll: PlayOptions = {
+  reconcilers: reconcilers.map((reconciler): Reconciler => {
+    if (reconciler.name !== 'contents') return reconciler;
+    const later = (env: Env): Env => ({ ...env, now: env.now + unusedMs });
+    return {
+      ...reconciler,
+      decide: (view, key, env) => reconciler.decide(withoutUses(view), key, later(env)),
+    };
+  }),
+};
+
+function withoutUses(view: View): View {
+  return new Proxy(view, {
+    get: (of, name) => {
+      if (name === 'derived') return () => new Map();
+      const value: unknown = Reflect.get(of, name, of);
+      return typeof value === 'function' ? (value.bind(of) as unknown) : value;
+    },
+  });
+}
+
+function withSecrets({ steps }: History): boolean {
+  return steps.some(({ event }) => event.do === 'apply' && event.secret !== undefined);
+}
+
 /** Others have nothing to find here, and take their time. */
 function preempting({ steps }: History): boolean {
   const seen = new Set(steps.map(({ event }) => event.do === 'apply' && event.preempt));
@@ -76,6 +103,7 @@ type Way = readonly [
 ];
 
 const ways: readonly Way[] = [
+  ['secrets are pruned that a revision names', prunesAll, /was deleted while revision/, withSecrets],
   ['commits do not compare the key of the leader', { without: ['fence'] }, /./],
   ['a place is filled while its task still stops', holdsNoPlace, /was made for place/],
   ['another task starts before a host that is cut off has stopped its own', impatient, /must not run twice/],

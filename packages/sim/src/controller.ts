@@ -167,6 +167,6 @@ const images: ImageStore = {
 const atOnce = { reached: () => Promise.resolve() };
 
 /** The controllers of a simulated cluster share their key. */
-const vault = new SealedVault(new KeysInMemory(Buffer.alloc(32, 'simulated')));
+export const vault = new SealedVault(new KeysInMemory(Buffer.alloc(32, 'simulated')));
 
 const noUsage: Pick<UsageBoard, 'current'> = { current: () => [] };

@@ -17,6 +17,8 @@ export type Event =
       readonly volume: boolean;
       /** Reserves cpu, so that room is short; `takes` from those that `yields`. */
       readonly preempt: 'takes' | 'yields' | 'none';
+      /** Has a secret, whose content follows from this; absent: none. */
+      readonly secret?: number;
     }
   | { readonly do: 'scale'; readonly service: string; readonly replicas: number }
   | { readonly do: 'remove'; readonly service: string }
@@ -190,6 +192,7 @@ function applied(random: Random): Event {
     one: random() < 0.25,
     volume: random() < 0.2,
     preempt: pick(random, ['none', 'none', 'none', 'takes', 'yields'] as const),
+    ...(random() < 0.3 && { secret: below(random, 3) }),
   };
 }
 

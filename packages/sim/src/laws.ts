@@ -50,7 +50,10 @@ function pairs(
   );
 }
 
-/** Fields of each kind by who writes them: one write changes the fields of one writer (ARCHITECTURE.md). */
+/**
+ * Fields of each kind by who writes them: one write changes the fields of one writer (ARCHITECTURE.md). What is not named (a
+ * revision, a config, a secret) never changes.
+ */
 const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   service: {
     api: ['spec', 'revisionId', 'removing', 'hold', 'moves'],
@@ -64,7 +67,6 @@ const writers: Readonly<Record<string, Readonly<Record<string, readonly string[]
     'node-health': ['state', 'stateReason'],
     allocate: ['subnet'],
   },
-  revision: {},
   task: {
     services: ['desired', 'readySince'],
     schedule: ['nodeId', 'status'],
@@ -89,6 +91,8 @@ export function checkChange(change: Change, view: View, wasAway: WasAway): void 
 function checkWriters({ kind, id, before, after }: Change): void {
   if (!before || !after) return;
   const changed = fieldsThatDiffer(before, after);
+  // Written as it is, to hold it against others.
+  if (changed.length === 0) return;
   const table = writers[kind] ?? {};
   const one = Object.values(table).some((fields) => changed.every((field) => fields.includes(field)));
   if (!one)

@@ -1,5 +1,6 @@
 import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
 import type { Logger } from '@gantry/kit/log';
+import type { ContentMount } from '@gantry/model/content';
 import { defaultRestart, defaultStopGraceMs, type Service, type ServiceSpec } from '@gantry/model/service';
 import { defaultPlacement } from '@gantry/model/placement';
 import { targetRevision } from '@gantry/model/update';
@@ -113,7 +114,7 @@ function peaceful(spec: ServiceSpec): ServiceSpec {
 export function happen(cluster: SimCluster, event: Event): void {
   switch (event.do) {
     case 'apply':
-      return cluster.apply('sim', [specOf(event)]);
+      return cluster.apply('sim', [specOf(event)], undefined, `content ${event.secret ?? ''}`);
     case 'scale':
       return cluster.ask('scale', { name: `sim/${event.service}`, replicas: event.replicas });
     case 'remove':
@@ -203,8 +204,13 @@ function dataOf(service: string): NamedVolumeMount {
   return { kind: 'volume', source, target: '/data', readOnly: false, noCopy: false, external: false };
 }
 
+/** Of the service, or what all share: then other content of one rolls the others with their next apply. */
+function secretOf(service: string): ContentMount {
+  return { kind: 'secret', source: `sim_${service}`, target: '/run/secrets/s', uid: 0, gid: 0, mode: 0o444 };
+}
+
 function specOf(event: Event & { do: 'apply' }): ServiceSpec {
-  const { service, replicas, behaviour, version, hostPort, one, volume, preempt } = event;
+  const { service, replicas, behaviour, version, hostPort, one, volume, preempt, secret } = event;
   return {
     stack: 'sim',
     name: service,
@@ -222,6 +228,7 @@ function specOf(event: Event & { do: 'apply' }): ServiceSpec {
       limits: {},
       reservations: preempt === 'none' ? {} : { cpuMillis: preempt === 'takes' ? 3_000 : 1_700 },
       ...(volume && { volumes: [dataOf(service)] }),
+      ...(secret !== undefined && { contents: [secretOf(service)] }),
     },
     ports: hostPort
       ? [{ target: 80, published: 8_000 + service.charCodeAt(0), protocol: 'tcp', mode: 'host' }]

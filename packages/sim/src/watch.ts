@@ -5,6 +5,7 @@ import { isTerminal, type Task } from '@gantry/model/task';
 import { targetRevision } from '@gantry/model/update';
 import { checkBudget } from './budget-law.ts';
 import type { SimCluster } from './cluster.ts';
+import { checkFiles, checkKept } from './content-law.ts';
 import { DataLaw } from './data-law.ts';
 import type { SimHost } from './host.ts';
 import { Broken, checkChange } from './laws.ts';
@@ -50,6 +51,7 @@ export class Watch {
       if (change.kind === 'node') this.#noteAway(change);
       if (change.kind === 'service') this.#noteAsked(change);
       checkChange(change, view, (nodeId) => this.#lately(this.#awayAt, nodeId));
+      checkKept(change, view);
       this.#data.check(change, view, this.#cluster.world.age());
       if (change.kind === 'task') checkBudget(change, view, (id) => this.#lately(this.#askedAt, id));
       if (change.kind === 'task' && change.after) this.#checkEnd(change.before, change.after);
@@ -90,6 +92,7 @@ export class Watch {
     if (before && (before.host !== host || before.containers === host.containers))
       throw new Broken(`the container of task ${taskId} was started twice`);
     this.#checkAlone(host, taskId);
+    checkFiles(this.#cluster.truth.view, host.contents, taskId);
   }
 
   /** Where that is promised, no other task of the place runs anywhere at this moment. */
@@ -187,6 +190,7 @@ export class Watch {
         ...host.containers.containers.keys(),
         ...host.images.roots,
         ...host.disk.tasks.keys(),
+        ...host.contents.files.keys(),
       ])
         if (!held.has(id)) yield `${host.name} keeps traces of ${id}, which nobody knows`;
     }
