@@ -1,7 +1,7 @@
 import type { Node } from '@gantry/model/node';
 import type { Revision, Service } from '@gantry/model/service';
 import { boundTo, isTerminal, type Task } from '@gantry/model/task';
-import type { View, Write } from '../store/store.ts';
+import type { Change, View, Write } from '../store/store.ts';
 import type { Reconciler, Settings } from './reconciler.ts';
 import { mayRunUnseen } from './services/places.ts';
 
@@ -23,6 +23,7 @@ export const reap: Reconciler = {
       if (change.before && change.after && facing(change.before) === facing(change.after)) return;
       for (const { serviceId } of view.tasksOnNode(change.id)) yield serviceId;
     } else if (change.kind === 'task' || change.kind === 'revision') {
+      if (change.kind === 'task' && goesOn(change)) return;
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }
@@ -44,6 +45,11 @@ export const reap: Reconciler = {
     return { writes };
   },
 };
+
+/** A step of a task that is there before and after and should run: nothing is over by it. */
+function goesOn({ before, after }: Change & { readonly kind: 'task' }): boolean {
+  return before?.desired === 'running' && after?.desired === 'running';
+}
 
 function goneTasks(view: View, tasks: readonly Task[], settings: Settings): ReadonlySet<Task> {
   const keep = settings.keepEndedTasks;

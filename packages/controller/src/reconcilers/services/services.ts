@@ -10,6 +10,7 @@ import { dependentsOf, waitingOf } from '../dependencies.ts';
 import type { Decision, Env, Reconciler } from '../reconciler.ts';
 import { begun, deadlineOf, finished, judged } from './judge.ts';
 import { homeOf, holdsOtherVolumes } from './home.ts';
+import { isOnItsWay } from './on-its-way.ts';
 import { isLost, placesOf, unanswered, type Place } from './places.ts';
 import { stepOf, type PlaceStep } from './replace.ts';
 import { rolloutOf } from './rollout.ts';
@@ -36,6 +37,7 @@ export const services: Reconciler = {
       yield* concernedBy(change, view);
       yield* holdsOtherVolumes(change, view);
     } else if (change.kind === 'task' || change.kind === 'revision') {
+      if (change.kind === 'task' && isOnItsWay(change, view)) return;
       const object = change.after ?? change.before;
       if (object) yield object.serviceId;
     }
