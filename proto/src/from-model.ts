@@ -6,6 +6,7 @@ import type { RegistryCredential } from '@gantry/model/registry';
 import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
+import { TaskCommon } from './gen/gantry/v1/assignment.ts';
 import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
 import type * as encryption from './gen/gantry/v1/encryption.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
@@ -76,14 +77,16 @@ export function nodeDescription(value: NodeDescription): agent.NodeDescription {
 
 export { heldVolumesToWire as heldVolumes } from './volumes.ts';
 
-export function taskAssignment(value: model.TaskAssignment): agent.TaskAssignment {
-  return {
+/** Encoded, for it is the same for many tasks. */
+export function taskCommon(value: model.TaskCommon): Buffer {
+  const { buffer, byteOffset, byteLength } = TaskCommon.encode({
     ...value,
     container: container(value.container),
     image: image(value.image),
     hostPorts: value.hostPorts.map(port),
     networking: networkingFromModel(value.networking),
-  };
+  }).finish();
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 export function peer(value: model.PeerAssignment): agent.Peer {

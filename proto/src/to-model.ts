@@ -14,6 +14,7 @@ import { taskStates, type TaskStatus } from '@gantry/model/task';
 import * as parts from './container-from-wire.ts';
 import { defined } from './defined.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
+import { TaskCommon } from './gen/gantry/v1/assignment.ts';
 import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
 import type * as encryption from './gen/gantry/v1/encryption.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
@@ -140,19 +141,20 @@ export function nodeDescription({ devices, ...value }: agent.NodeDescription): N
 }
 
 export function taskAssignment(value: agent.TaskAssignment): model.TaskAssignment {
+  const common = TaskCommon.decode(value.common);
   return {
     taskId: value.taskId,
-    serviceId: value.serviceId,
-    revisionId: value.revisionId,
-    stack: value.stack,
-    service: value.service,
+    serviceId: common.serviceId,
+    revisionId: common.revisionId,
+    stack: common.stack,
+    service: common.service,
     slot: value.slot,
     desired: word('task.desired', value.desired, ['running', 'shutdown']),
-    container: container(present('task.container', value.container)),
-    image: image(present('task.image', value.image)),
-    hostPorts: value.hostPorts.map(port),
-    networking: networkingToModel(present('task.networking', value.networking)),
-    ...(value.fenceAfterMs !== undefined && { fenceAfterMs: value.fenceAfterMs }),
+    container: container(present('task.container', common.container)),
+    image: image(present('task.image', common.image)),
+    hostPorts: common.hostPorts.map(port),
+    networking: networkingToModel(present('task.networking', common.networking)),
+    ...(common.fenceAfterMs !== undefined && { fenceAfterMs: common.fenceAfterMs }),
   };
 }
 

@@ -3,15 +3,12 @@ import type { ServiceNetworking } from './network.ts';
 import type { EncryptionMode, TunnelKey } from './node.ts';
 import type { ContainerSpec, PortSpec, ResolvedImage } from './service.ts';
 
-/** All that an agent needs to run, keep or stop one task. */
-export interface TaskAssignment {
-  readonly taskId: TaskId;
+/** What the tasks of one revision of a service have in common. */
+export interface TaskCommon {
   readonly serviceId: ServiceId;
   readonly revisionId: RevisionId;
   readonly stack: string;
   readonly service: string;
-  readonly slot: number;
-  readonly desired: 'running' | 'shutdown';
   readonly container: ContainerSpec;
   readonly image: ResolvedImage;
   /** Ports of mode `host`, opened on this node to this task. */
@@ -20,6 +17,13 @@ export interface TaskAssignment {
   readonly networking: ServiceNetworking;
   /** It must never run twice: its host stops it by itself after so long without contact with the controller, ms. */
   readonly fenceAfterMs?: number;
+}
+
+/** All that an agent needs to run, keep or stop one task. */
+export interface TaskAssignment extends TaskCommon {
+  readonly taskId: TaskId;
+  readonly slot: number;
+  readonly desired: 'running' | 'shutdown';
 }
 
 /** Another host of the cluster, as the network needs it. */

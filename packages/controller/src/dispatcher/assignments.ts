@@ -3,6 +3,7 @@ import type {
   EndpointAssignment,
   PeerAssignment,
   TaskAssignment,
+  TaskCommon,
 } from '@gantry/model/assignment';
 import { inOrder, type Backend } from '@gantry/model/endpoint-change';
 import { isFenced } from '@gantry/model/fence';
@@ -15,19 +16,16 @@ import { settingsId } from '@gantry/model/settings';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Change, View } from '../store/store.ts';
 
-/** What a task's host should do about it; undefined while service or revision are not there (any more). */
-export function taskAssignment(view: View, task: Task, fenceMs: number): TaskAssignment | undefined {
+/** What a task has in common with others of its revision; undefined while service or revision are not there (any more). */
+export function taskCommon(view: View, task: Task, fenceMs: number): TaskCommon | undefined {
   const service = view.get('service', task.serviceId);
   const revision = view.get('revision', task.revisionId);
   if (!service || !revision) return undefined;
   return {
-    taskId: task.id,
     serviceId: service.id,
     revisionId: revision.id,
     stack: service.spec.stack,
     service: service.spec.name,
-    slot: task.slot,
-    desired: desiredOnNode(task),
     container:
       task.revisionId === service.revisionId
         ? withLiveLimits(revision.container, liveLimits(service.spec.container))

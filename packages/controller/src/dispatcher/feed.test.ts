@@ -6,6 +6,7 @@ import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import * as toModel from '@gantry/proto/to-model';
 import { aNode, aRevision, aService, aStatus, aTask, viewOf } from '../../../../tests/support/builders.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { Tables } from '../store/tables.ts';
@@ -176,7 +177,8 @@ test('a task hears of it when its service is on other networks, and others hear 
   const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 1 } as const;
   store.put({ ...store.tables.get('service', 's')!, spec: { ...service.spec, networking } });
   await clock.advance(0);
-  expect(sent.get('a')?.at(-1)?.tasks[0]?.networking?.drainMs).toBe(1);
+  const told = sent.get('a')?.at(-1)?.tasks[0];
+  expect(told && toModel.taskAssignment(told).networking.drainMs).toBe(1);
   expect(lastEndpoints('b')?.put[0]?.networking?.networks).toEqual([]);
 });
 

@@ -15,6 +15,7 @@ import {
 import { Barrier } from './barrier.ts';
 import { EndpointRounds } from './endpoint-rounds.ts';
 import { Subscriber, type Outlet } from './subscriber.ts';
+import { TaskForms } from './task-forms.ts';
 
 export type { Outlet } from './subscriber.ts';
 
@@ -39,6 +40,7 @@ export class Feed {
   readonly #subscribers = new Map<NodeId, Subscriber>();
   readonly #endpoints: EndpointRounds;
   readonly #barrier = new Barrier();
+  readonly #forms: TaskForms;
   /** Nodes of which all others hear in the next round. */
   readonly #peers = new Set<NodeId>();
   /** An order to stop waits for the next round. */
@@ -50,6 +52,7 @@ export class Feed {
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
+    this.#forms = new TaskForms(() => this.#view(), deps.fenceMs);
     const view = deps.store.view();
     const endpointOf = (id: string): ReturnType<typeof endpointAssignment> => {
       const service = view.get('service', id);
@@ -71,7 +74,7 @@ export class Feed {
       nodeId,
       outlet,
       leads: this.#deps.leads,
-      fenceMs: this.#deps.fenceMs,
+      forms: this.#forms,
       view: this.#view(),
       soon: (fn) => this.#deps.clock.soon(fn),
       endpoints: this.#endpoints,

@@ -1,12 +1,13 @@
 import type { Clock } from '@gantry/kit/clock';
+import type { TaskAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
-import { liveLimits } from '@gantry/model/limits';
 import type { Node } from '@gantry/model/node';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
 import type { View } from '../store/store.ts';
 import type { EndpointRounds } from './endpoint-rounds.ts';
-import { desiredOnNode, encryptionAssignment, peerAssignment, taskAssignment } from './assignments.ts';
+import { desiredOnNode, encryptionAssignment, peerAssignment } from './assignments.ts';
+import type { TaskForms } from './task-forms.ts';
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
 export interface Outlet {
@@ -22,8 +23,7 @@ export interface SubscriberDeps {
   readonly outlet: Outlet;
   /** True while no other controller can lead. */
   readonly leads: () => boolean;
-  /** Time without contact after which a host stops tasks that must never run twice, ms. */
-  readonly fenceMs: number;
+  readonly forms: Pick<TaskForms, 'of'>;
   readonly view: View;
   readonly soon: Clock['soon'];
   /** The services of the cluster; a message contains all rounds up to the last. */
@@ -36,11 +36,16 @@ export interface SubscriberDeps {
 
 type Kind = 'task' | 'peer';
 
+interface SentTask {
+  readonly desired: TaskAssignment['desired'];
+  readonly common: Buffer;
+}
+
 /** One node's stream: what it was sent, and what it has to hear of. */
 export class Subscriber {
   readonly #deps: SubscriberDeps;
-  /** Key → what was sent of it. */
-  readonly #sent = { task: new Map<string, string>(), peer: new Set<string>() };
+  /** What was sent of each task, and the peers that were sent. */
+  readonly #sent = { task: new Map<string, SentTask>(), peer: new Set<string>() };
   readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
     task: new Set(),
     peer: new Set(),
@@ -135,20 +140,17 @@ export class Subscriber {
 
   #addTask(message: AssignmentsMessage, id: string): void {
     const task = this.#deps.view.get('task', id);
-    const { view, nodeId, fenceMs } = this.#deps;
-    const assignment = task?.nodeId === nodeId ? taskAssignment(view, task, fenceMs) : undefined;
-    if (!task || !assignment) {
+    const common = task?.nodeId === this.#deps.nodeId ? this.#deps.forms.of(task) : undefined;
+    if (!task || !common) {
       if (this.#sent.task.delete(id)) message.removedTasks.push(id);
       return;
     }
     // It may still get traffic: until no host sends it any, it goes on as if nothing had been said.
     const desired = this.#deps.held(id) ? 'running' : desiredOnNode(task);
-    // Nothing else of an assignment ever changes.
-    const { networking, container } = assignment;
-    const text = `${desired} ${JSON.stringify([networking, liveLimits(container)])}`;
-    if (this.#sent.task.get(id) === text) return;
-    this.#sent.task.set(id, text);
-    message.tasks.push(fromModel.taskAssignment({ ...assignment, desired }));
+    const sent = this.#sent.task.get(id);
+    if (sent?.desired === desired && (sent.common === common || sent.common.equals(common))) return;
+    this.#sent.task.set(id, { desired, common });
+    message.tasks.push({ taskId: id, slot: task.slot, desired, common });
   }
 
   #addPeer(message: AssignmentsMessage, id: string): void {

@@ -24,7 +24,7 @@ import {
 } from "@grpc/grpc-js";
 import { Encryption, NodeNetwork, TunnelKey } from "./encryption.ts";
 import { ExecIn, ExecOut } from "./exec.ts";
-import { Container, Image, LogLine, LogOptions, Networking, Port, RegistryCredential, TaskStatus } from "./types.ts";
+import { LogLine, LogOptions, Networking, Port, RegistryCredential, TaskStatus } from "./types.ts";
 import {
   HeldVolumes,
   RelayVolumesAnswer,
@@ -135,21 +135,11 @@ export interface AssignmentsMessage {
 
 export interface TaskAssignment {
   taskId: string;
-  serviceId: string;
-  revisionId: string;
-  stack: string;
-  service: string;
   slot: number;
   /** "running" | "shutdown" */
   desired: string;
-  container: Container | undefined;
-  image: Image | undefined;
-  hostPorts: Port[];
-  networking:
-    | Networking
-    | undefined;
-  /** The host stops the task by itself after so long without the controller; absent: never. */
-  fenceAfterMs?: number | undefined;
+  /** an encoded TaskCommon */
+  common: Buffer;
 }
 
 export interface Peer {
@@ -1396,20 +1386,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
 };
 
 function createBaseTaskAssignment(): TaskAssignment {
-  return {
-    taskId: "",
-    serviceId: "",
-    revisionId: "",
-    stack: "",
-    service: "",
-    slot: 0,
-    desired: "",
-    container: undefined,
-    image: undefined,
-    hostPorts: [],
-    networking: undefined,
-    fenceAfterMs: undefined,
-  };
+  return { taskId: "", slot: 0, desired: "", common: Buffer.alloc(0) };
 }
 
 export const TaskAssignment: MessageFns<TaskAssignment> = {
@@ -1417,38 +1394,14 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
     if (message.taskId !== "") {
       writer.uint32(10).string(message.taskId);
     }
-    if (message.serviceId !== "") {
-      writer.uint32(18).string(message.serviceId);
-    }
-    if (message.revisionId !== "") {
-      writer.uint32(26).string(message.revisionId);
-    }
-    if (message.stack !== "") {
-      writer.uint32(34).string(message.stack);
-    }
-    if (message.service !== "") {
-      writer.uint32(42).string(message.service);
-    }
     if (message.slot !== 0) {
       writer.uint32(48).uint32(message.slot);
     }
     if (message.desired !== "") {
       writer.uint32(58).string(message.desired);
     }
-    if (message.container !== undefined) {
-      Container.encode(message.container, writer.uint32(66).fork()).join();
-    }
-    if (message.image !== undefined) {
-      Image.encode(message.image, writer.uint32(74).fork()).join();
-    }
-    for (const v of message.hostPorts) {
-      Port.encode(v!, writer.uint32(82).fork()).join();
-    }
-    if (message.networking !== undefined) {
-      Networking.encode(message.networking, writer.uint32(322).fork()).join();
-    }
-    if (message.fenceAfterMs !== undefined) {
-      writer.uint32(880).uint64(message.fenceAfterMs);
+    if (message.common.length !== 0) {
+      writer.uint32(2418).bytes(message.common);
     }
     return writer;
   },
@@ -1474,38 +1427,6 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
             message.taskId = reader.string();
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.serviceId = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.revisionId = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.stack = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.service = reader.string();
-            continue;
-          }
           case 6: {
             if (tag !== 48) {
               break;
@@ -1522,44 +1443,12 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
             message.desired = reader.string();
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
+          case 302: {
+            if (tag !== 2418) {
               break;
             }
 
-            message.container = Container.decode(reader, reader.uint32());
-            continue;
-          }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            message.image = Image.decode(reader, reader.uint32());
-            continue;
-          }
-          case 10: {
-            if (tag !== 82) {
-              break;
-            }
-
-            message.hostPorts.push(Port.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 40: {
-            if (tag !== 322) {
-              break;
-            }
-
-            message.networking = Networking.decode(reader, reader.uint32());
-            continue;
-          }
-          case 110: {
-            if (tag !== 880) {
-              break;
-            }
-
-            message.fenceAfterMs = longToNumber(reader.uint64());
+            message.common = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -1580,21 +1469,9 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
   fromPartial(object: DeepPartial<TaskAssignment>): TaskAssignment {
     const message = createBaseTaskAssignment();
     message.taskId = object.taskId ?? "";
-    message.serviceId = object.serviceId ?? "";
-    message.revisionId = object.revisionId ?? "";
-    message.stack = object.stack ?? "";
-    message.service = object.service ?? "";
     message.slot = object.slot ?? 0;
     message.desired = object.desired ?? "";
-    message.container = (object.container !== undefined && object.container !== null)
-      ? Container.fromPartial(object.container)
-      : undefined;
-    message.image = (object.image !== undefined && object.image !== null) ? Image.fromPartial(object.image) : undefined;
-    message.hostPorts = object.hostPorts?.map((e) => Port.fromPartial(e)) || [];
-    message.networking = (object.networking !== undefined && object.networking !== null)
-      ? Networking.fromPartial(object.networking)
-      : undefined;
-    message.fenceAfterMs = object.fenceAfterMs ?? undefined;
+    message.common = object.common ?? Buffer.alloc(0);
     return message;
   },
 };
