@@ -33,6 +33,7 @@ export async function startController(
     log.warn(
       'this host does not let the controller be protected from the OOM killer: CAP_SYS_RESOURCE is missing',
     );
+  const newId = idSource();
   const id = newId();
   const base = { clock: systemClock, log, random: Math.random };
   const client = connectEtcd([config.etcd]);
@@ -93,6 +94,14 @@ export async function startController(
   };
 }
 
-function newId(): string {
-  return idFromBytes(randomBytes(12));
+/** Ids by chance. Random bytes are asked for many at once: a few cost as much. */
+function idSource(): () => string {
+  const size = 12;
+  let pool = Buffer.alloc(0);
+  return () => {
+    if (pool.length < size) pool = randomBytes(256 * size);
+    const id = idFromBytes(pool.subarray(0, size));
+    pool = pool.subarray(size);
+    return id;
+  };
 }
