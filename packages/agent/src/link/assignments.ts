@@ -38,7 +38,11 @@ export class AssignmentsBook {
       ({ taskId }) => taskId,
       message.removedTasks,
     );
-    update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);
+    // Another map only if they are others: what is made of it is then known to be the same.
+    if (message.peers.length + message.removedPeers.length > 0) {
+      this.#peers = new Map(this.#peers);
+      update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);
+    }
     for (const round of message.endpointChanges)
       this.#endpoints = this.#readEndpoints(this.#endpoints, round);
     return {

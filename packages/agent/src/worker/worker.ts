@@ -8,7 +8,7 @@ import type { ContainerExit, ContainerState } from '../runtime/runtime.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { Runner, type RunnerDeps } from '../task/runner.ts';
 import type { AgentDisk } from './disk.ts';
-import { sameState } from './network-state.ts';
+import { NetworkStates, sameState } from './network-state.ts';
 import { leftovers, planWork } from './plan.ts';
 import { createSlots } from './slots.ts';
 
@@ -47,6 +47,7 @@ export class Worker {
   #networkReady!: () => void;
   readonly #hasNetwork = new Promise<void>((resolve) => (this.#networkReady = resolve));
   #pendingNetwork: NetworkState | undefined;
+  readonly #states = new NetworkStates();
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
@@ -101,21 +102,10 @@ export class Worker {
   assign(wanted: NodeAssignments): Promise<boolean> {
     if (wanted.subnet !== undefined) {
       this.#encryption = wanted.encryption ?? this.#encryption;
-      const state: NetworkState = {
-        subnet: wanted.subnet,
-        ...(this.#encryption && { encryption: this.#encryption }),
-        address: this.#deps.address,
-        peers: [...wanted.peers.values()],
-        endpoints: [...wanted.endpoints.values()],
-        tasks: [...wanted.tasks.values()].map(({ taskId, stack, service, slot, networking }) => ({
-          taskId,
-          stack,
-          service,
-          slot,
-          networking,
-        })),
-      };
-      this.#configure(state);
+      const { subnet } = wanted;
+      const { address } = this.#deps;
+      const own = { subnet, address, ...(this.#encryption && { encryption: this.#encryption }) };
+      this.#configure(this.#states.of(wanted, own));
     }
     const plan = planWork(wanted.tasks, new Set(this.#runners.keys()), this.#told);
     for (const assignment of plan.tell) this.#tell(assignment.taskId, assignment);
