@@ -48,6 +48,11 @@ export function desiredOnNode(task: Task): TaskAssignment['desired'] {
   return task.desired === 'running' && !isTerminal(task.status.state) ? 'running' : 'shutdown';
 }
 
+/** True if a step of a task may be another order to a host. All else that a host is told of a task is its service's. */
+export function changesForHost(before: Task, after: Task): boolean {
+  return before.nodeId !== after.nodeId || desiredOnNode(before) !== desiredOnNode(after);
+}
+
 /** A node as its peers reach it; undefined while it has no subnet. */
 export function peerAssignment(node: Node): PeerAssignment | undefined {
   if (node.subnet === undefined) return undefined;

@@ -5,6 +5,7 @@ import type { Node } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { Change, Store, View } from '../store/store.ts';
 import {
+  changesForHost,
   changesLimits,
   endpointAssignment,
   endpointsTouchedBy,
@@ -16,6 +17,7 @@ import { Barrier } from './barrier.ts';
 import { EndpointRounds } from './endpoint-rounds.ts';
 import { Subscriber, type Outlet } from './subscriber.ts';
 import { TaskForms } from './task-forms.ts';
+import { Turns } from './turns.ts';
 
 export type { Outlet } from './subscriber.ts';
 
@@ -41,6 +43,7 @@ export class Feed {
   readonly #endpoints: EndpointRounds;
   readonly #barrier = new Barrier();
   readonly #forms: TaskForms;
+  readonly #turns: Turns;
   /** Nodes of which all others hear in the next round. */
   readonly #peers = new Set<NodeId>();
   /** An order to stop waits for the next round. */
@@ -52,6 +55,7 @@ export class Feed {
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
+    this.#turns = new Turns(deps.clock);
     this.#forms = new TaskForms(() => this.#view(), deps.fenceMs);
     const view = deps.store.view();
     const endpointOf = (id: string): ReturnType<typeof endpointAssignment> => {
@@ -76,7 +80,7 @@ export class Feed {
       leads: this.#deps.leads,
       forms: this.#forms,
       view: this.#view(),
-      soon: (fn) => this.#deps.clock.soon(fn),
+      soon: (fn) => this.#turns.soon(fn),
       endpoints: this.#endpoints,
       awaited: () => this.#barrier.awaits(nodeId),
       held: (taskId) => this.#barrier.isHeld(taskId),
@@ -151,8 +155,11 @@ export class Feed {
     this.#peers.clear();
   }
 
+  /** Its host hears of it when something else is wanted there; what it said itself it need not be told. */
   #takeTask({ id, before, after }: Change & { kind: 'task' }): void {
-    if (!after || !isLeaving(after)) this.#barrier.forget(id);
+    const freed = this.#barrier.isHeld(id) && (!after || !isLeaving(after));
+    if (freed) this.#barrier.forget(id);
+    if (!freed && before && after && !changesForHost(before, after)) return;
     for (const node of new Set([before?.nodeId, after?.nodeId])) {
       if (node !== undefined) this.#subscribers.get(node)?.touch('task', id);
     }

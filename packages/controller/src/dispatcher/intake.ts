@@ -31,9 +31,13 @@ export class Intake {
   /** Resolves once all are in the store, with the tasks that are not known; rejects if they could not be stored. */
   async take(nodeId: NodeId, statuses: ReadonlyMap<TaskId, TaskStatus>): Promise<readonly TaskId[]> {
     const view = this.#store.view();
-    const unknown = [...statuses.keys()].filter((taskId) => !view.get('task', taskId));
-    const known = [...statuses].filter(([taskId]) => view.get('task', taskId));
-    await Promise.all(known.map(([taskId, status]) => this.#enqueue(nodeId, taskId, status)));
+    const unknown: TaskId[] = [];
+    const stored: Promise<void>[] = [];
+    for (const [taskId, status] of statuses) {
+      if (view.get('task', taskId)) stored.push(this.#enqueue(nodeId, taskId, status));
+      else unknown.push(taskId);
+    }
+    await Promise.all(stored);
     return unknown;
   }
 
@@ -50,8 +54,7 @@ export class Intake {
     // What else arrives in this turn of the event loop goes along.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const batch = distinct(this.#waiting.slice(0, batchSize));
-      this.#waiting = this.#waiting.filter((report) => !batch.includes(report));
+      const batch = this.#nextBatch();
       const error = await this.#commit(batch).catch((cause: unknown) => {
         this.#log.error('reports could not be taken in', { error: String(cause) });
         return new GantryError('internal', 'the reports could not be taken in', { cause });
@@ -59,6 +62,15 @@ export class Intake {
       for (const { done } of batch) done(error);
     }
     this.#busy = false;
+  }
+
+  /** The first report of each of the first tasks; a newer one of the same task waits, before those that came after. */
+  #nextBatch(): readonly Report[] {
+    const first = this.#waiting.slice(0, batchSize);
+    const batch = distinct(first);
+    const taken = new Set(batch);
+    this.#waiting.splice(0, batchSize, ...first.filter((report) => !taken.has(report)));
+    return batch;
   }
 
   async #commit(batch: readonly Report[]): Promise<GantryError | undefined> {
