@@ -141,6 +141,12 @@ describe('a task that gets traffic and is to stop', () => {
     expect(desired()).toBe('shutdown');
   });
 
+  test('is ordered to stop at once when its host begins to by itself', async () => {
+    store.put({ ...leaving, status: { ...leaving.status, ready: false, reason: 'stopping' } });
+    await clock.advance(0);
+    expect(desired()).toBe('shutdown');
+  });
+
   test('counts a host that comes back with a whole set', async () => {
     applied('a');
     applied('b');
