@@ -39,6 +39,7 @@ export class TaskStage {
   readonly host = new FakeHost();
   readonly network = new WeakNetwork();
   readonly images = new FakeImages();
+  readonly contents = new FakeContents();
   readonly told: TaskStatus[] = [];
   /** What probes answer, and how often they were asked. */
   answer: ProbeResult = { ok: true, words: '' };
@@ -87,7 +88,7 @@ export class TaskStage {
       network: this.network,
       logs: fakeLogs,
       volumes: new FakeVolumes(),
-      contents: new FakeContents(),
+      contents: this.contents,
       policy: closedPolicy,
       lookUpUser: () => Promise.resolve({ uid: 0, gid: 0, additionalGids: [] }),
       clock: this.clock,

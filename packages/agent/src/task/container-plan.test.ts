@@ -5,10 +5,18 @@ import { defaultNetworking } from '@gantry/model/network';
 import type { ContainerSpec } from '@gantry/model/service';
 import type { ImageConfig } from '../images/images.ts';
 import { containerCapabilities, defaultCapabilities } from './capabilities.ts';
-import { containerPlan, defaultPath } from './container-plan.ts';
+import { containerPlan, defaultPath, type ContainerPlanInput } from './container-plan.ts';
 
 function planOf(container: Partial<ContainerSpec> = {}, image: Partial<ImageConfig> = {}, slot = 2) {
-  return containerPlan({
+  return containerPlan(inputOf(container, image, slot));
+}
+
+function inputOf(
+  container: Partial<ContainerSpec>,
+  image: Partial<ImageConfig>,
+  slot: number,
+): ContainerPlanInput {
+  return {
     task: aTask(container, slot),
     image: {
       entrypoint: ['/entry'],
@@ -23,7 +31,7 @@ function planOf(container: Partial<ContainerSpec> = {}, image: Partial<ImageConf
     netns: '/n',
     user: { uid: 0, gid: 0, additionalGids: [] },
     files: { resolvConf: '/f/resolv.conf', hosts: '/f/hosts', hostname: '/f/hostname' },
-  });
+  };
 }
 
 function aTask(container: Partial<ContainerSpec>, slot: number): TaskAssignment {
@@ -141,6 +149,18 @@ test('a container has a limit of processes even if nobody asks for one', () => {
 
 test('a CPU reservation becomes the container’s weight', () => {
   expect(planOf({ reservations: { cpuMillis: 250 } }).cpuReservationMillis).toBe(250);
+});
+
+test('configs and secrets are files by themselves that nothing can change or run, in what is mounted above them', () => {
+  const file = { kind: 'secret', source: 'db', number: 1, uid: 0, gid: 0, mode: 0o400 } as const;
+  const contents = [{ ...file, target: '/run/secrets/db' }];
+  const task = aTask({ tmpfs: ['/run'], contents }, 1);
+  const sources = new Map([['/run/secrets/db', '/c/0']]);
+  const { mounts } = containerPlan({ ...inputOf({}, {}, 1), task, sources });
+  expect(mounts.slice(0, 2)).toEqual([
+    { kind: 'tmpfs', target: '/run' },
+    { kind: 'bind', source: '/c/0', target: '/run/secrets/db', readOnly: true, noExec: true },
+  ]);
 });
 
 test('names and resolvers come from our files, read-only, and after the tmpfs they may lie in', () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { GantryError } from '@gantry/kit/errors';
 import type { HealthSpec } from '@gantry/model/health';
+import { aContainer, anAssignment } from '../../../../tests/support/builders.ts';
 import { TaskStage } from '../../../../tests/support/task-stage.ts';
+import type { FetchContent } from '../contents/contents.ts';
 
 const check: HealthSpec = {
   probe: { kind: 'tcp', port: 80 },
@@ -203,4 +205,62 @@ test('an end is told without waiting for the disk', async () => {
   stage.host.end(stage.id, { exitCode: 3, oom: false, at: 0 });
   await stage.pass(0);
   expect(stage.told.at(-1)).toMatchObject({ state: 'failed', exitCode: 3 });
+});
+
+describe('a task with a secret', () => {
+  const mount = {
+    kind: 'secret',
+    source: 'db',
+    number: 2,
+    target: '/s',
+    uid: 0,
+    gid: 0,
+    mode: 0o400,
+  } as const;
+
+  function stageWithSecret(fetch: FetchContent): TaskStage {
+    const stage = new TaskStage();
+    const container = aContainer({ contents: [mount] });
+    stage.saved = { ...stage.saved, assignment: anAssignment({ container }) };
+    stage.contents.fetch = fetch;
+    return stage;
+  }
+
+  test('finds it when it starts, keeps nothing of it in its record, and takes it along', async () => {
+    const stage = stageWithSecret(() => Promise.resolve(Buffer.from('canary-5e1c')));
+    await stage.agent();
+    expect(stage.status).toMatchObject({ state: 'running', ready: true });
+    expect(Buffer.from(stage.contents.files.get(stage.id)?.get('/s') ?? []).toString()).toBe('canary-5e1c');
+    expect(JSON.stringify(stage.saved)).not.toContain('canary');
+    stage.runner.want('shutdown');
+    await stage.pass(10_000);
+    expect(stage.contents.files.size).toBe(0);
+  });
+
+  test('waits, with words, while nobody can be asked for it', async () => {
+    let away = true;
+    const stage = stageWithSecret(() =>
+      away
+        ? Promise.reject(
+            new GantryError('unreachable', 'secret db@2 cannot be had: no controller is connected'),
+          )
+        : Promise.resolve(Buffer.from('x')),
+    );
+    await stage.agent();
+    expect(stage.status.reason).toMatch(
+      /^secret db@2 cannot be had: no controller is connected; trying again/,
+    );
+    away = false;
+    await stage.pass(5_000);
+    expect(stage.status).toMatchObject({ state: 'running', ready: true });
+  });
+
+  test('is rejected at once, in the words of the controller, when that refuses it', async () => {
+    const words =
+      'secret db@2 cannot be had: it is sealed with key 1a2b, which is not in /k of this controller';
+    const stage = stageWithSecret(() => Promise.reject(new GantryError('not_allowed', words)));
+    await stage.agent();
+    expect(stage.status).toMatchObject({ state: 'rejected', reason: words });
+    expect(stage.host.starts.size).toBe(0);
+  });
 });
