@@ -14,7 +14,9 @@ const wanted = process.argv.slice(2);
 const files =
   wanted.length > 0
     ? wanted
-    : ['profiles', 'oom', 'init', 'exec', 'runc-faults'].map((name) => `${runc}/${name}.host.test.ts`);
+    : ['profiles', 'running', 'oom', 'init', 'exec', 'runc-faults'].map(
+        (name) => `${runc}/${name}.host.test.ts`,
+      );
 const needs = {
   'qemu-system-x86_64': 'qemu-system-x86',
   depmod: 'kmod',
