@@ -66,6 +66,8 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
 
   const launcher = new Launcher(join(config.runDir, 'exec'));
   const { exec } = launcher;
+  // The probe of a disk may hang, and must keep no other command waiting.
+  const probing = new Launcher(join(config.runDir, 'exec-disk'));
   const base = { exec, clock: systemClock, log };
   const blobs = new BlobSource();
   const contentSource = new ContentSource(systemClock);
@@ -118,7 +120,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   const publisher = new Publisher({ sample: () => sampler.sample(), clock: systemClock, log });
   const diskWatch = new DiskWatch({
     dir: config.stateDir,
-    exec: ownExec, // not through a shell that others wait for: it may hang
+    exec: probing.exec,
     clock: systemClock,
     log,
     onRecovered: () => disk.saveUnsaved(),
@@ -169,6 +171,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
       diskWatch.close();
       await Promise.all([network.close(), runtime.close(), names.close()]);
       launcher.close();
+      probing.close();
     },
   };
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { asGantryError } from '@gantry/kit/errors';
 import { exec, execOk } from '@gantry/kit/exec';
+import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import { DiskWatch } from './disk-watch.ts';
 import { Disk } from './disk.ts';
@@ -51,9 +52,10 @@ async function stuck(): Promise<number> {
 
 test('a disk that hangs is told in words, holds one process and no thread, and is well again at once', async () => {
   let recovered = 0;
+  const launcher = new Launcher(join(dir, 'exec'));
   const watch = new DiskWatch({
     dir: mount,
-    exec,
+    exec: launcher.exec,
     clock: systemClock,
     log: silentLogger,
     onRecovered: () => {
@@ -76,6 +78,7 @@ test('a disk that hangs is told in words, holds one process and no thread, and i
   expect(watch.hangs).toBe(false);
   expect(recovered).toBe(1);
   watch.close();
+  launcher.close();
 });
 
 test('records that a hung disk does not take are answered in time, and kept when it is back', async () => {

@@ -9,7 +9,7 @@ import { hangs } from './disk-writes.ts';
 export interface DiskWatchDeps {
   /** The state directory. */
   readonly dir: string;
-  /** Runs a program as a child of this very process. */
+  /** Runs a program, at the cost of nobody else if that hangs. */
   readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,6 +22,8 @@ export interface DiskWatchDeps {
 /** Between two looks, and for one, ms. */
 const everyMs = 5_000;
 const defaultHungMs = 10_000;
+/** What hangs in the kernel cannot be killed: it is waited for as long as a timer can, ms. */
+const forEver = 2 ** 31 - 1;
 /** Below this share of free blocks no image is pulled: layers would fill what is left for records and logs. */
 const leastFree = 0.05;
 
@@ -116,7 +118,8 @@ export class DiskWatch {
       'status=none',
     ];
     try {
-      const { code, stderr } = await this.#deps.exec(write, { env: { LC_ALL: 'C' } });
+      const options = { env: { LC_ALL: 'C' }, timeoutMs: forEver };
+      const { code, stderr } = await this.#deps.exec(write, options);
       if (code !== 0) return await this.#failed(`${probe}.tmp`, stderr);
       await rename(`${probe}.tmp`, probe);
       const { blocks, bavail } = await statfs(this.#deps.dir);
