@@ -9,15 +9,34 @@ export interface CgroupHost {
   readonly version: 1 | 2;
   /** Directories below which a container's cgroup may be. */
   readonly roots: readonly string[];
+  readonly usage: UsageFiles;
 }
+
+/** Where usage is read: for each file the hierarchy's root, and the file's name below a container's cgroup. */
+type UsageFiles = Readonly<
+  Record<'cpu' | 'memory' | 'memoryStat' | 'pids', readonly [root: string, file: string]>
+>;
 
 const mount = '/sys/fs/cgroup';
 
 export async function findCgroups(): Promise<CgroupHost> {
   const names = await readdir(mount).catch((): string[] => []);
-  if (names.includes('cgroup.controllers')) return { version: 2, roots: [mount] };
-  return { version: 1, roots: names.map((name) => join(mount, name)) };
+  if (names.includes('cgroup.controllers')) return { version: 2, roots: [mount], usage: secondUsage };
+  return { version: 1, roots: names.map((name) => join(mount, name)), usage: firstUsage };
 }
+
+const firstUsage: UsageFiles = {
+  cpu: [`${mount}/cpuacct`, 'cpuacct.usage'], // nanoseconds
+  memory: [`${mount}/memory`, 'memory.usage_in_bytes'],
+  memoryStat: [`${mount}/memory`, 'memory.stat'],
+  pids: [`${mount}/pids`, 'pids.current'],
+};
+const secondUsage: UsageFiles = {
+  cpu: [mount, 'cpu.stat'],
+  memory: [mount, 'memory.current'],
+  memoryStat: [mount, 'memory.stat'],
+  pids: [mount, 'pids.current'],
+};
 
 /** Pids of every process in the container's cgroup and below it. */
 export async function pidsIn(host: CgroupHost, path: string): Promise<readonly number[]> {
@@ -56,22 +75,21 @@ async function subdirectories(dir: string): Promise<readonly string[]> {
  * thread: these files are the kernel's memory, a few microseconds each, and a trip through the thread pool costs ten times that.
  */
 export function usageOf(host: CgroupHost, path: string): ContainerUsage | undefined {
-  const [cpu, memory, memoryStat, pids] = usageFiles(host).map(([root, file]) =>
-    readNow(join(root, path, file)),
-  );
-  if (!memory) return undefined;
+  const { usage } = host;
+  const memory = readNow(usage.memory, path);
+  if (memory === '') return undefined;
+  const cpu = readNow(usage.cpu, path);
   const inactive = host.version === 2 ? /^inactive_file (\d+)/m : /^total_inactive_file (\d+)/m;
   return {
-    cpuMicros:
-      host.version === 2 ? numberIn(cpu, /^usage_usec (\d+)/m) : Math.round(Number(cpu ?? 0) / 1_000),
-    memoryBytes: Math.max(0, Number(memory) - numberIn(memoryStat, inactive)),
-    pids: Number(pids),
+    cpuMicros: host.version === 2 ? numberIn(cpu, /^usage_usec (\d+)/m) : Math.round(Number(cpu) / 1_000),
+    memoryBytes: Math.max(0, Number(memory) - numberIn(readNow(usage.memoryStat, path), inactive)),
+    pids: Number(readNow(usage.pids, path)),
   };
 }
 
-function readNow(file: string): string {
+function readNow([root, file]: readonly [root: string, file: string], path: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(`${root}/${path}/${file}`, 'utf8');
   } catch {
     return '';
   }
@@ -125,17 +143,6 @@ async function writeExisting(file: string, text: string): Promise<void> {
   }
 }
 
-function usageFiles(host: CgroupHost): readonly (readonly [root: string, file: string])[] {
-  if (host.version === 2)
-    return ['cpu.stat', 'memory.current', 'memory.stat', 'pids.current'].map((file) => [mount, file]);
-  return [
-    [join(mount, 'cpuacct'), 'cpuacct.usage'], // nanoseconds
-    [join(mount, 'memory'), 'memory.usage_in_bytes'],
-    [join(mount, 'memory'), 'memory.stat'],
-    [join(mount, 'pids'), 'pids.current'],
-  ];
-}
-
-function numberIn(text: string | undefined, pattern: RegExp): number {
-  return Number(pattern.exec(text ?? '')?.[1] ?? 0);
+function numberIn(text: string, pattern: RegExp): number {
+  return Number(pattern.exec(text)?.[1] ?? 0);
 }
