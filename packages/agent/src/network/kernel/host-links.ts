@@ -93,14 +93,11 @@ export class HostLinks {
   }
 
   async #hasTunnel({ subnet, local, lower, mtu }: TunnelWish): Promise<boolean> {
-    const [link, address] = await Promise.all([
-      this.#exec(['ip', '-j', '-d', 'link', 'show', 'dev', tunnel.device]),
-      this.#exec(['ip', '-j', '-4', 'addr', 'show', 'dev', tunnel.device]),
-    ]);
-    if (link.code !== 0) return false;
+    const { code, stdout } = await this.#exec(['ip', '-j', '-d', 'addr', 'show', 'dev', tunnel.device]);
+    if (code !== 0) return false;
     const mac = tunnelMac(subnet);
     const wanted = { local, mtu, mac, address: tunnelAddress(subnet), ...(lower !== undefined && { lower }) };
-    return tunnelStands(link.stdout, address.stdout, wanted);
+    return tunnelStands(stdout, wanted);
   }
 
   async #add(facts: readonly Fact[]): Promise<void> {

@@ -129,17 +129,13 @@ export function linkStands(said: string, { address, mtu }: LinkWish): boolean {
   return (row.addr_info ?? []).some(({ local }) => local === address);
 }
 
-/** True if `ip -j -d link show dev gx` tells of a tunnel as it should be; `address`: `ip -j addr show dev gx`. */
+/** True if `ip -j -d addr show dev gx` tells of a tunnel as it should be. */
 export function tunnelStands(
-  link: string,
-  address: string,
+  said: string,
   wanted: LinkWish & { readonly local: string; readonly lower?: string; readonly mac: string },
 ): boolean {
-  const [row] = rows(link) as LinkRow[];
+  const [row] = rows(said) as (LinkRow & { addr_info?: readonly { local: string }[] })[];
   const data = row?.linkinfo?.info_data;
-  const has = (rows(address) as { addr_info?: readonly { local: string }[] }[]).flatMap(
-    (found) => found.addr_info ?? [],
-  );
   return (
     row !== undefined &&
     row.flags.includes('UP') &&
@@ -148,6 +144,6 @@ export function tunnelStands(
     data?.id === tunnel.id &&
     data.local === wanted.local &&
     data.link === wanted.lower &&
-    has.some(({ local }) => local === wanted.address)
+    (row.addr_info ?? []).some(({ local }) => local === wanted.address)
   );
 }
