@@ -28,3 +28,19 @@ test('what could not be fetched is asked for again', async () => {
   fails = false;
   expect(Buffer.from(await values.get('t1', aMount())).toString()).toBe('x');
 });
+
+test('a task that waits for what another is refused asks for itself', async () => {
+  const refuse: ((error: Error) => void)[] = [];
+  const asked: string[] = [];
+  const values = new Values((taskId) => {
+    asked.push(taskId);
+    if (taskId !== 'stopping') return Promise.resolve(Buffer.from('x'));
+    return new Promise((_resolve, reject) => refuse.push(reject));
+  });
+  const first = values.get('stopping', aMount());
+  const others = ['t1', 't2'].map((taskId) => values.get(taskId, aMount()));
+  refuse[0]?.(new Error('no task of this host has it'));
+  await expect(first).rejects.toThrow('no task of this host has it');
+  for (const value of await Promise.all(others)) expect(Buffer.from(value).toString()).toBe('x');
+  expect(asked).toEqual(['stopping', 't1']);
+});

@@ -25,7 +25,8 @@ export class Values {
     const known = this.#values.get(key);
     if (known) {
       known.tasks.add(taskId);
-      return known.bytes;
+      // Why the other one was refused (it may be stopping) need not hold for this one.
+      return known.bytes.catch(() => this.get(taskId, content));
     }
     const value = { bytes: this.#fetch(taskId, content), tasks: new Set([taskId]) };
     this.#values.set(key, value);
