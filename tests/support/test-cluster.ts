@@ -20,6 +20,8 @@ export interface Ran {
 export class TestCluster {
   readonly local: LocalCluster;
   readonly directory: string;
+  /** Which controller is spoken to: the one that leads. */
+  leader = 'controller';
   readonly #surprises: string[];
 
   private constructor(local: LocalCluster, directory: string, surprises: string[]) {
@@ -77,7 +79,7 @@ export class TestCluster {
   }
 
   gantry(...argv: readonly string[]): Promise<Ran> {
-    return runGantry(argv, { GANTRY_CONTROLLER: this.local.controllerAddress });
+    return runGantry(argv, { GANTRY_CONTROLLER: this.local.addressOf(this.leader) });
   }
 
   /** Runs a command that must succeed; throws with all it said otherwise. */

@@ -34,7 +34,7 @@ async function asker(url, agent) {
     }
     result.slowestMs = Math.max(result.slowestMs, Math.round(performance.now() - started));
     // A steady load, not as much as the machine can take.
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
   agent?.destroy();
 }

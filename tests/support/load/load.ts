@@ -14,6 +14,25 @@ export interface LoadResult {
   readonly slowestMs: number;
 }
 
+/** Several loads as one. */
+export function together(results: readonly LoadResult[]): LoadResult {
+  const sum = (of: (one: LoadResult) => number): number => results.reduce((all, one) => all + of(one), 0);
+  const sums = (of: (one: LoadResult) => Readonly<Record<string, number>>): Record<string, number> => {
+    const all: Record<string, number> = {};
+    for (const one of results)
+      for (const [word, count] of Object.entries(of(one))) all[word] = (all[word] ?? 0) + count;
+    return all;
+  };
+  return {
+    ok: sum(({ ok }) => ok),
+    kept: sum(({ kept }) => kept),
+    failed: sum(({ failed }) => failed),
+    errors: sums(({ errors }) => errors),
+    versions: sums(({ versions }) => versions),
+    slowestMs: Math.max(...results.map(({ slowestMs }) => slowestMs)),
+  };
+}
+
 /** Starts a steady load on each URL, by so many askers, in a process of its own; the answer ends it. `netns`: from inside there. */
 export function startLoad(
   urls: readonly string[],

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
 # A small HTTP server with keep-alive, in what every Debian has: one process, many connections.
+# For $UNREADY seconds it answers 503: who is asked then is asked too early.
 # Told to end, it takes no new connection, answers what comes on those it has, asks each to close, and ends with the last.
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ my ($stopping, $deadline) = (0, 0);
 $SIG{PIPE} = 'IGNORE';
 $SIG{TERM} = sub { $stopping = 1; $deadline = time + 8 };
 sleep($ENV{START_DELAY} || 0);
+my $ready = time + ($ENV{UNREADY} || 0);
 my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 512, ReuseAddr => 1, Blocking => 0) or die "listen: $!";
 my $select = IO::Select->new($server);
 my %requests;
@@ -27,7 +29,8 @@ while (1) {
         if (!$read) { finish($socket) if defined $read || !$!{EAGAIN}; next }
         while ($requests{$socket} =~ s/^.*?\r\n\r\n//s) {
             my $end = $stopping ? 'close' : 'keep-alive';
-            syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Length: " . length($body) . "\r\nConnection: $end\r\n\r\n$body";
+            my $status = time < $ready ? '503 Not Yet' : '200 OK';
+            syswrite $socket, "HTTP/1.1 $status\r\nContent-Length: " . length($body) . "\r\nConnection: $end\r\n\r\n$body";
             if ($stopping) { finish($socket); last }
         }
     }

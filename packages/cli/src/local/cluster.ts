@@ -12,6 +12,8 @@ import { refuseTakenPort, waitForPort } from './wait.ts';
 export interface LocalClusterOptions {
   readonly name: string;
   readonly hosts: number;
+  /** Default 1. The first one leads to begin with; the others stand by. */
+  readonly controllers?: number;
   /** The `gantry` executable that controller and agents are started from. */
   readonly gantryBin: string;
   readonly exec: Exec;
@@ -48,7 +50,10 @@ export class LocalCluster {
       await cluster.#makeDirectories();
       await cluster.#makeLinks();
       await cluster.#startStores();
-      await cluster.#startController();
+      for (const name of cluster.#controllers) cluster.#add(name, cluster.#controllerArgv(name));
+      cluster.process('controller').start();
+      await waitForPort(cluster.topology.gateway, ports.controller, 20_000);
+      for (const name of cluster.#controllers.slice(1)) cluster.process(name).start();
       for (const host of cluster.topology.hosts)
         cluster.#add(`agent-${host.name}`, cluster.#agentArgv(host)).start();
     } catch (error) {
@@ -60,10 +65,15 @@ export class LocalCluster {
 
   /** Where the cli finds the controller. */
   get controllerAddress(): string {
-    return `${this.topology.gateway}:${ports.controller}`;
+    return this.addressOf('controller');
   }
 
-  /** `etcd`, `nats`, `controller`, `agent-n1` … */
+  /** Where a controller listens while it leads: `controller`, `controller-2` … */
+  addressOf(controller: string): string {
+    return `${this.topology.gateway}:${ports.controller + this.#controllers.indexOf(controller)}`;
+  }
+
+  /** `etcd`, `nats`, `controller`, `controller-2`, `agent-n1` … */
   process(name: string): ManagedProcess {
     const found = this.#processes.get(name);
     if (!found) throw new GantryError('not_found', `the local cluster has no program ${name}`);
@@ -79,7 +89,7 @@ export class LocalCluster {
   /** Ends everything and leaves only images and logs below the state directory. */
   async stop(): Promise<void> {
     await this.#end(this.topology.hosts.map((host) => `agent-${host.name}`));
-    await this.#end(['controller']);
+    await this.#end(this.#controllers);
     await this.#end(['nats', 'etcd']);
     await this.#clear();
   }
@@ -162,13 +172,16 @@ export class LocalCluster {
     await waitForPort(gateway, ports.nats, 15_000);
   }
 
-  async #startController(): Promise<void> {
+  get #controllers(): readonly string[] {
+    const others = (this.#options.controllers ?? 1) - 1;
+    return ['controller', ...Array.from({ length: others }, (_, index) => `controller-${index + 2}`)];
+  }
+
+  #controllerArgv(name: string): readonly string[] {
     const { topology } = this;
-    const listen = [
-      this.controllerAddress,
-      ...(this.#options.onLoopback ? [`127.0.0.1:${ports.controller}`] : []),
-    ];
-    this.#add('controller', [
+    const onLoopback = this.#options.onLoopback === true && name === 'controller';
+    const listen = [this.addressOf(name), ...(onLoopback ? [`127.0.0.1:${ports.controller}`] : [])];
+    return [
       process.execPath,
       this.#options.gantryBin,
       'controller',
@@ -178,19 +191,20 @@ export class LocalCluster {
       '--nats',
       `nats://${topology.gateway}:${ports.nats}`,
       '--state-dir',
+      // Images that users loaded: those who stand by do not touch them.
       join(topology.stateDir, 'controller'),
       ...(this.#options.encryption === undefined ? [] : ['--encryption', this.#options.encryption]),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
       ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),
       ...this.#commonFlags(),
-    ]).start();
-    await waitForPort(topology.gateway, ports.controller, 20_000);
+    ];
   }
 
   #agentArgv(host: LocalHost): readonly string[] {
     return [
       'nsenter', `--net=/run/netns/${host.netns}`, process.execPath, this.#options.gantryBin, 'agent',
-      '--controller', this.controllerAddress, '--name', host.name, '--address', host.address,
+      ...this.#controllers.flatMap((name) => ['--controller', this.addressOf(name)]),
+      '--name', host.name, '--address', host.address,
       '--state-dir', host.stateDir, '--run-dir', host.runDir, '--cgroup-parent', host.cgroupParent,
       ...this.#commonFlags(),
     ]; // prettier-ignore
