@@ -1,8 +1,9 @@
 import { report, type BenchResult, type Figure } from './report.ts';
-import { commitAll } from './schedule/commit.ts';
+import { commitAll, type Committed } from './schedule/commit.ts';
 import { shapes, type Shape } from './schedule/cluster.ts';
-import { decideAll } from './schedule/decide.ts';
+import { decideAll, type Decided } from './schedule/decide.ts';
 import { placeOpenb } from './schedule/openb.ts';
+import type { Spent } from './schedule/spent.ts';
 import { swarmkitRow, type SwarmkitRates } from './schedule/swarmkit.ts';
 
 const rounds = Number(option('rounds') ?? 5);
@@ -37,27 +38,29 @@ export async function run(): Promise<BenchResult> {
 }
 
 async function measured(shape: Shape): Promise<readonly Figure[]> {
-  const decided = [];
-  const committed = [];
+  const decided: Decided[] = [];
+  const committed: Committed[] = [];
   const peers: SwarmkitRates[] = [];
   for (let round = 0; round < rounds; round++) {
     if (swarmkit !== undefined) peers.push(swarmkitRow(swarmkit, shape.name));
     decided.push(decideAll(shape));
     committed.push(await commitAll(shape));
   }
-  const rate = ({ ms }: { readonly ms: number }): number => (shape.tasks / ms) * 1_000;
-  const target = (factor: number, kind: 'decide' | 'commit'): Pick<Figure, 'target' | 'peer'> => {
-    if (peers.length > 0) {
-      const values = peers.map((rates) => rates[kind]);
-      return { target: `${factor} × the peer's`, peer: { name: 'SwarmKit', values } };
-    }
-    const [low, high] = shape.swarmkit[kind];
-    return { target: `${factor} × SwarmKit's ${low}–${high}` };
-  };
   const [unit, bound] = ['tasks/s', { target: '≤ 50 ms' }];
+  const rates = (kind: 'decide' | 'commit', by: keyof Spent): Omit<Figure, 'what'> => {
+    const runs = kind === 'decide' ? decided : committed;
+    const ours = runs.map(({ spent }) => (shape.tasks / spent[by]) * 1_000);
+    const factor = kind === 'decide' ? 2 : 10;
+    const [low, high] = shape.swarmkit[kind];
+    if (peers.length === 0) return { ours, unit, target: `${factor} × SwarmKit's ${low}–${high}` };
+    const values = peers.map((peer) => peer[by === 'cpu' ? (`${kind}Cpu` as const) : kind]);
+    return { ours, unit, target: `${factor} × the peer's`, peer: { name: 'SwarmKit', values } };
+  };
   return [
-    { what: `${shape.name}: decide only`, ours: decided.map(rate), unit, ...target(2, 'decide') },
-    { what: `${shape.name}: with commits`, ours: committed.map(rate), unit, ...target(10, 'commit') },
+    { what: `${shape.name}: decide only`, ...rates('decide', 'wall') },
+    { what: `${shape.name}: decide only, by processor time`, ...rates('decide', 'cpu') },
+    { what: `${shape.name}: with commits`, ...rates('commit', 'wall') },
+    { what: `${shape.name}: with commits, by processor time`, ...rates('commit', 'cpu') },
     { what: `${shape.name}: longest decision`, ours: decided.map(({ longest }) => longest), ...bound },
     { what: `${shape.name}: thread held, with commits`, ours: committed.map(({ longest }) => longest), ...bound },
   ]; // prettier-ignore

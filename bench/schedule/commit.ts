@@ -3,10 +3,12 @@ import type { Logger } from '@gantry/kit/log';
 import { startLoop } from '../../packages/controller/src/loop.ts';
 import { defaultSettings } from '../../packages/controller/src/reconcilers/reconciler.ts';
 import { schedule } from '../../packages/controller/src/reconcilers/schedule.ts';
+import { clusterOf } from '../../packages/controller/src/scheduler/cluster.ts';
 import { MemoryLog } from '../../packages/controller/src/store/memory-log.ts';
 import { openStore } from '../../packages/controller/src/store/open-store.ts';
 import { maxWrites, type Store, type Write } from '../../packages/controller/src/store/store.ts';
 import { objectsOf, type Shape } from './cluster.ts';
+import { mark, since, threadClock, type Spent } from './spent.ts';
 
 const silent: Logger = {
   debug: () => undefined,
@@ -17,8 +19,8 @@ const silent: Logger = {
 };
 
 export interface Committed {
-  /** ms from the start of the loop until the view shows a node for every task. */
-  readonly ms: number;
+  /** From the start of the loop until the view shows a node for every task. */
+  readonly spent: Spent;
   /** ms that the thread was held at a stretch, at most. */
   readonly longest: number;
 }
@@ -26,8 +28,10 @@ export interface Committed {
 /** The real loop and the real store over the log in memory: decide, commit, hear of it. */
 export async function commitAll(shape: Shape): Promise<Committed> {
   const store = await openStore(new MemoryLog(), { log: silent, clock: systemClock });
+  // As a controller does: kept up to date from the start, not counted when it begins to lead.
+  store.view().derived(clusterOf);
   await fill(store, shape);
-  const started = performance.now();
+  const started = mark();
   let left = shape.tasks;
   const done = new Promise<void>((resolve) => {
     store.subscribe((changes) => {
@@ -50,11 +54,11 @@ export async function commitAll(shape: Shape): Promise<Committed> {
     maxWrites,
   });
   await done;
-  const ms = performance.now() - started;
+  const spent = since(started);
   const longest = gaps();
   await loop.stop();
   await store.close();
-  return { ms, longest };
+  return { spent, longest };
 }
 
 async function fill(store: Store, shape: Shape): Promise<void> {
@@ -71,11 +75,12 @@ async function fill(store: Store, shape: Shape): Promise<void> {
   await flush();
 }
 
-/** Looks at the time whenever the thread is free; answers with the longest time that it was not, ms. */
+/** Looks at the thread's own time whenever it is free; answers with the longest that it was not, ms. */
 function watchThread(): () => number {
-  let [last, longest, on] = [performance.now(), 0, true];
+  const clock = threadClock();
+  let [last, longest, on] = [clock(), 0, true];
   const look = (): void => {
-    const now = performance.now();
+    const now = clock();
     longest = Math.max(longest, now - last);
     last = now;
     if (on) setImmediate(look);
@@ -83,6 +88,7 @@ function watchThread(): () => number {
   setImmediate(look);
   return () => {
     on = false;
-    return Math.max(longest, performance.now() - last);
+    look();
+    return longest;
   };
 }
