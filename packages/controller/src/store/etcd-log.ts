@@ -3,7 +3,7 @@ import { sleep, type Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
-import type { ICompare, IRequestOp } from 'etcd3';
+import type { ICompare, IKeyValue, IRequestOp } from 'etcd3';
 import { prefixEnd, type EtcdApi } from './etcd-client.ts';
 import { EtcdWatch } from './etcd-watch.ts';
 import type { Compare, Entry, Log, Operation, TxnResult, Watcher } from './log.ts';
@@ -66,22 +66,24 @@ export class EtcdLog implements Log {
   }
 
   async txn(compares: readonly Compare[], operations: readonly Operation[]): Promise<TxnResult> {
+    const keys = operations.map(({ key }) => this.#long(key));
+    const guards = [
+      ...compares.map(({ key, createdAt }) => created(this.#long(key), createdAt)),
+      ...operations.flatMap(({ version }, index) => guardOf(keys[index] as Buffer, version)),
+    ];
     try {
       const result = await this.#deps.client.kv.txn({
-        compare: compares.map((compare) => this.#compare(compare)),
-        success: operations.map((operation) => this.#operation(operation)),
+        compare: guards,
+        success: operations.map((operation, index) => requestOf(operation, keys[index] as Buffer)),
         // What did not hold: the keys as they are, so that a lost lead is told from a conflict.
-        failure: compares.map(({ key }) => ({ request_range: { key: this.#long(key), keys_only: true } })),
+        failure: guards.map(({ key }) => ({ request_range: { key, keys_only: true } })),
       });
       const revision = Number(result.header.revision);
       if (result.succeeded) return { outcome: 'committed', revision };
-      const failed = compares.filter((compare, index) => {
-        const [found] = result.responses[index]?.response_range.kvs ?? [];
-        return 'version' in compare
-          ? Number(found?.mod_revision ?? 0) !== compare.version
-          : Number(found?.create_revision ?? 0) !== compare.createdAt;
-      });
-      return { outcome: 'refused', revision, failed: failed.map(({ key }) => key) };
+      const failed = guards.filter(
+        (guard, index) => !holds(guard, result.responses[index]?.response_range.kvs[0]),
+      );
+      return { outcome: 'refused', revision, failed: failed.map(({ key }) => this.#short(key)) };
     } catch (error) {
       return { outcome: 'unknown', message: error instanceof Error ? error.message : String(error) };
     }
@@ -106,25 +108,33 @@ export class EtcdLog implements Log {
     return Promise.resolve();
   }
 
-  #compare(compare: Compare): ICompare {
-    const key = this.#long(compare.key);
-    return 'version' in compare
-      ? { key, target: 'Mod', result: 'Equal', mod_revision: compare.version }
-      : { key, target: 'Create', result: 'Equal', create_revision: compare.createdAt };
-  }
-
-  #operation(operation: Operation): IRequestOp {
-    const key = this.#long(operation.key);
-    return operation.op === 'put'
-      ? { request_put: { key, value: Buffer.from(operation.value) } }
-      : { request_delete_range: { key } };
-  }
-
   #long(key: string): Buffer {
-    return Buffer.concat([this.#prefix, Buffer.from(key)]);
+    return Buffer.from(`${this.#deps.prefix}/${key}`);
   }
 
   #short(key: Buffer): string {
     return key.subarray(this.#prefix.length).toString('utf8');
   }
+}
+
+type Guard = ICompare & { readonly key: Buffer };
+
+function created(key: Buffer, createdAt: number): Guard {
+  return { key, target: 'Create', result: 'Equal', create_revision: createdAt };
+}
+
+function guardOf(key: Buffer, version: number | undefined): readonly Guard[] {
+  return version === undefined ? [] : [{ key, target: 'Mod', result: 'Equal', mod_revision: version }];
+}
+
+function holds({ target, create_revision, mod_revision }: Guard, found: IKeyValue | undefined): boolean {
+  return target === 'Create'
+    ? Number(found?.create_revision ?? 0) === create_revision
+    : Number(found?.mod_revision ?? 0) === mod_revision;
+}
+
+function requestOf(operation: Operation, key: Buffer): IRequestOp {
+  return operation.op === 'put'
+    ? { request_put: { key, value: Buffer.from(String(operation.value)) } }
+    : { request_delete_range: { key } };
 }

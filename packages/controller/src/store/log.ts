@@ -5,24 +5,30 @@ export interface Entry {
   readonly version: number;
 }
 
+/** A text, or what becomes one when it is asked for, always the same. */
+export type Text = string | { toString(): string };
+
 /** One change of one key; a delete has no value. */
 export interface LogEvent {
   readonly key: string;
-  readonly value?: string;
+  readonly value?: Text;
   readonly version: number;
 }
 
-/** Holds only if the key has this version (0: the key does not exist), or was created at this revision. */
-export type Compare =
-  { readonly key: string; readonly version: number } | { readonly key: string; readonly createdAt: number };
+/** Holds only if the key was created at this revision. */
+export interface Compare {
+  readonly key: string;
+  readonly createdAt: number;
+}
 
+/** What is to become of a key, only if it has this version (0: it does not exist); without one, whatever it has. */
 export type Operation =
-  | { readonly op: 'put'; readonly key: string; readonly value: string }
-  | { readonly op: 'delete'; readonly key: string };
+  | { readonly op: 'put'; readonly key: string; readonly version?: number; readonly value: Text }
+  | { readonly op: 'delete'; readonly key: string; readonly version?: number };
 
 export type TxnResult =
   | { readonly outcome: 'committed'; readonly revision: number }
-  /** At least one compare failed; nothing was written. `failed` tells which compares hold not (by key), if known. */
+  /** A compare or a version did not hold; nothing was written. `failed`: the keys for which, if known. */
   | { readonly outcome: 'refused'; readonly revision: number; readonly failed: readonly string[] }
   /** No answer: it may have been applied or not. Never repeated here; the watch will tell. */
   | { readonly outcome: 'unknown'; readonly message: string };
@@ -41,7 +47,7 @@ export interface Watcher {
 export interface Log {
   /** Every entry below the prefix at one revision, in pages. Retries until it succeeds; throws `cancelled` when `signal` aborts. */
   list(signal: AbortSignal): Promise<{ entries: readonly Entry[]; revision: number }>;
-  /** One attempt, all or nothing. */
+  /** One attempt, all or nothing. The events come in the order of the operations. */
   txn(compares: readonly Compare[], operations: readonly Operation[]): Promise<TxnResult>;
   /** Tells every event after `revision`, reconnecting by itself, until the answer is called. */
   watch(revision: number, watcher: Watcher): () => void;

@@ -1,12 +1,12 @@
-import type { Compare, Entry, Log, LogEvent, Operation, TxnResult, Watcher } from './log.ts';
+import type { Compare, Entry, Log, LogEvent, Operation, Text, TxnResult, Watcher } from './log.ts';
 
 interface Stored {
-  readonly value: string;
-  readonly version: number;
+  value: Text;
+  version: number;
   readonly createdAt: number;
 }
 
-/** A log in memory with etcd's rules: revisions, transactions, watches, compaction. For tests, benches, the simulator. */
+/** A log in memory with etcd's rules: revisions, transactions, watches, compaction. For tests and benches. */
 export class MemoryLog implements Log {
   readonly #entries = new Map<string, Stored>();
   readonly #history: { readonly revision: number; readonly events: readonly LogEvent[] }[] = [];
@@ -15,37 +15,50 @@ export class MemoryLog implements Log {
   #compacted = 0;
 
   list(): Promise<{ entries: readonly Entry[]; revision: number }> {
-    const entries = [...this.#entries].map(([key, { value, version }]) => ({ key, value, version }));
+    const entries = [...this.#entries].map(([key, { value, version }]) => ({
+      key,
+      value: String(value),
+      version,
+    }));
     return Promise.resolve({ entries, revision: this.#revision });
   }
 
   txn(compares: readonly Compare[], operations: readonly Operation[]): Promise<TxnResult> {
-    const failed = compares.filter((compare) => !this.#holds(compare)).map(({ key }) => key);
-    if (failed.length > 0) return Promise.resolve({ outcome: 'refused', revision: this.#revision, failed });
-    const revision = this.#revision + 1;
-    const events = operations.flatMap((operation) => this.#apply(operation, revision));
-    if (events.length > 0) {
-      this.#revision = revision;
-      this.#history.push({ revision, events });
-      // Watchers hear of it after the writer, as over a wire.
-      queueMicrotask(() => this.#tell());
-    }
+    const found = operations.map(({ key }) => this.#entries.get(key));
+    const failed = [
+      ...compares.filter(({ key, createdAt }) => (this.#entries.get(key)?.createdAt ?? 0) !== createdAt),
+      ...operations.filter(
+        ({ version }, index) => version !== undefined && (found[index]?.version ?? 0) !== version,
+      ),
+    ];
+    if (failed.length > 0)
+      return Promise.resolve({
+        outcome: 'refused',
+        revision: this.#revision,
+        failed: failed.map(({ key }) => key),
+      });
+    this.#write(operations, found);
     return Promise.resolve({ outcome: 'committed', revision: this.#revision });
   }
 
-  #holds(compare: Compare): boolean {
-    const stored = this.#entries.get(compare.key);
-    return 'version' in compare
-      ? (stored?.version ?? 0) === compare.version
-      : (stored?.createdAt ?? 0) === compare.createdAt;
+  #write(operations: readonly Operation[], found: readonly (Stored | undefined)[]): void {
+    const revision = this.#revision + 1;
+    const events: LogEvent[] = [];
+    operations.forEach((operation, index) => {
+      if (operation.op === 'put') events.push(this.#put(operation, found[index], revision));
+      else if (this.#entries.delete(operation.key)) events.push({ key: operation.key, version: revision });
+    });
+    if (events.length === 0) return;
+    this.#revision = revision;
+    this.#history.push({ revision, events });
+    // Watchers hear of it after the writer, as over a wire.
+    queueMicrotask(() => this.#tell());
   }
 
-  #apply(operation: Operation, revision: number): readonly LogEvent[] {
-    const { key } = operation;
-    if (operation.op === 'delete') return this.#entries.delete(key) ? [{ key, version: revision }] : [];
-    const createdAt = this.#entries.get(key)?.createdAt ?? revision;
-    this.#entries.set(key, { value: operation.value, version: revision, createdAt });
-    return [{ key, value: operation.value, version: revision }];
+  #put({ key, value }: Operation & { op: 'put' }, stored: Stored | undefined, revision: number): LogEvent {
+    if (!stored) this.#entries.set(key, { value, version: revision, createdAt: revision });
+    else [stored.value, stored.version] = [value, revision];
+    return { key, value, version: revision };
   }
 
   watch(revision: number, watcher: Watcher): () => void {

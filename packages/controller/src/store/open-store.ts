@@ -1,9 +1,9 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import { kinds, type AnyObject } from '@gantry/model/objects';
+import { kinds, type AnyObject, type Kind } from '@gantry/model/objects';
 import { auditIsDue, differenceOf, type Listing } from './audit.ts';
 import { Echo } from './echo.ts';
-import { decode, encode, keyOf, parseKey } from './codec.ts';
+import { atVersion, decode, Encoded, keyOf, parseKey } from './codec.ts';
 import { FencedRead } from './fenced-read.ts';
 import type { Compare, Entry, Log, LogEvent, Operation } from './log.ts';
 import { maxWrites, type Change, type CommitResult, type Store, type View, type Write } from './store.ts';
@@ -80,10 +80,9 @@ class LogStore implements Store {
     const lead = this.#lead();
     if (!lead) return { ok: false, why: 'not_leader' };
     const operations = writes.map(operationOf);
-    this.#echo.expect(writes, operations);
-    const compares: Compare[] = [...lead, ...writes.map(compareOf)];
-    const result = await this.#source.txn(compares, operations);
-    if (result.outcome !== 'committed') this.#echo.forget(operations);
+    const sent = this.#echo.expect(writes, operations);
+    const result = await this.#source.txn(lead, operations);
+    if (result.outcome !== 'committed') this.#echo.forget(sent);
     if (result.outcome === 'unknown') return { ok: false, why: 'unavailable', message: result.message };
     if (result.outcome === 'refused') {
       // What is decided anew should see what caused the conflict.
@@ -93,7 +92,9 @@ class LogStore implements Store {
         why: lead.some(({ key }) => result.failed.includes(key)) ? 'not_leader' : 'conflict',
       };
     }
-    if (!(await this.#caughtUp(result.revision, catchUpMs)))
+    const shown = await this.#caughtUp(result.revision, catchUpMs);
+    this.#echo.forget(sent);
+    if (!shown)
       return { ok: false, why: 'unavailable', message: 'committed, but the watch does not show it yet' };
     return { ok: true, revision: result.revision };
   }
@@ -149,25 +150,29 @@ class LogStore implements Store {
 
   #take(events: readonly LogEvent[], revision: number): void {
     if (revision <= this.#tables.revision) return;
-    const changes = events.flatMap((event) => this.#applyEvent(event) ?? []);
+    const changes: Change[] = [];
+    for (const event of events) {
+      const change = this.#applyEvent(event);
+      if (change) changes.push(change);
+    }
     this.#advance(changes, revision);
     if (!this.#removed && auditIsDue(this.#tables, this.#auditedAt)) this.#inBackground(() => this.#audit());
   }
 
-  #applyEvent({ key, value, version }: LogEvent): Change | undefined {
-    const parsed = parseKey(key);
+  #applyEvent(event: LogEvent): Change | undefined {
+    const own = event.value === undefined ? undefined : this.#echo.take(event);
+    if (own) return this.#tables.apply(own.kind, own.id, atVersion(own, event.version));
+    const parsed = parseKey(event.key);
     if (!parsed) return undefined;
-    if (value === undefined) this.#removed?.add(key);
-    const object = value === undefined ? undefined : this.#decode(key, value, version);
-    if (value !== undefined && !object) return undefined;
+    if (event.value === undefined) this.#removed?.add(event.key);
+    const object = event.value === undefined ? undefined : this.#decode(parsed.kind, event);
+    if (event.value !== undefined && !object) return undefined;
     return this.#tables.apply(parsed.kind, parsed.id, object);
   }
 
-  #decode(key: string, value: string, version: number): AnyObject | undefined {
-    const parsed = parseKey(key);
-    if (!parsed) return undefined;
+  #decode(kind: Kind, { key, value, version }: LogEvent): AnyObject | undefined {
     try {
-      return this.#echo.take(key, value, version) ?? decode(parsed.kind, value, version);
+      return decode(kind, String(value), version);
     } catch (error) {
       this.#deps.log.error('a stored object cannot be read and is left out', { key, error: String(error) });
       return undefined;
@@ -253,13 +258,14 @@ class LogStore implements Store {
   }
 }
 
-function compareOf(write: Write): Compare {
-  const { kind, id, version } = write.op === 'put' ? write.object : write;
-  return { key: keyOf(kind, id), version };
-}
-
 function operationOf(write: Write): Operation {
-  return write.op === 'put'
-    ? { op: 'put', key: keyOf(write.object.kind, write.object.id), value: encode(write.object) }
-    : { op: 'delete', key: keyOf(write.kind, write.id) };
+  if (write.op === 'delete')
+    return { op: 'delete', key: keyOf(write.kind, write.id), version: write.version };
+  const { object } = write;
+  return {
+    op: 'put',
+    key: keyOf(object.kind, object.id),
+    version: object.version,
+    value: new Encoded(object),
+  };
 }
