@@ -2,6 +2,7 @@ import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
 import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
+import { kinds, type Kind } from '@gantry/model/objects';
 import type { Decision, Env, Reconciler, Settings } from './reconcilers/reconciler.ts';
 import type { Change, Store, Write } from './store/store.ts';
 
@@ -129,9 +130,9 @@ class Loop {
           keys.delete(key);
           continue;
         }
-        if (!batch.add({ reconciler, key }, decision.writes)) return batch;
+        const added = batch.add({ reconciler, key }, decision.writes);
         // What did not fit whole is decided again on the outcome of its first part.
-        if (!batch.holdsAll(decision.writes) || decision.more === true) return batch;
+        if (added !== 'all' || decision.more === true) return batch;
         keys.delete(key);
       }
     }
@@ -192,37 +193,38 @@ class Loop {
 class Batch {
   readonly writes: Write[] = [];
   readonly items: Item[] = [];
-  readonly #objects = new Set<string>();
   readonly #max: number;
+  /** Ids of the first writes, so many as were ever compared with others. */
+  readonly #ids = new Map<Kind, Set<string>>(kinds.map((kind) => [kind, new Set()]));
+  #known = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  get empty(): boolean {
-    return this.writes.length === 0;
-  }
-
-  /** Adds what fits; false if nothing was added because an object is in the batch already or the batch is full. */
-  add(item: Item, writes: readonly Write[]): boolean {
+  /** Adds what fits; nothing if an object is in the batch already, or if there is no room for all and the batch is not empty. */
+  add(item: Item, writes: readonly Write[]): 'all' | 'part' | 'nothing' {
     const room = this.#max - this.writes.length;
-    if (writes.some((write) => this.#objects.has(objectOf(write)))) return false;
-    if (writes.length > room && !this.empty) return false;
-    for (const write of writes.slice(0, room)) {
-      this.writes.push(write);
-      this.#objects.add(objectOf(write));
-    }
+    if (this.writes.length > 0 && (writes.length > room || this.#holdsAny(writes))) return 'nothing';
+    this.writes.push(...(writes.length > room ? writes.slice(0, room) : writes));
     if (writes.length > 0) this.items.push(item);
-    return true;
+    return writes.length > room ? 'part' : 'all';
   }
 
-  holdsAll(writes: readonly Write[]): boolean {
-    return writes.every((write) => this.#objects.has(objectOf(write)));
+  #holdsAny(writes: readonly Write[]): boolean {
+    for (; this.#known < this.writes.length; this.#known++) {
+      const { kind, id } = objectOf(this.writes[this.#known] as Write);
+      this.#ids.get(kind)?.add(id);
+    }
+    return writes.some((write) => {
+      const { kind, id } = objectOf(write);
+      return this.#ids.get(kind)?.has(id) === true;
+    });
   }
 }
 
-function objectOf(write: Write): string {
-  return write.op === 'put' ? `${write.object.kind}/${write.object.id}` : `${write.kind}/${write.id}`;
+function objectOf(write: Write): { readonly kind: Kind; readonly id: string } {
+  return write.op === 'put' ? write.object : write;
 }
 
 function name({ reconciler, key }: Item): string {

@@ -7,6 +7,10 @@ import type { Reconciler } from './reconciler.ts';
 /** Placements of one decision: what one commit carries; the rest follows on the outcome. */
 const maxPlacements = 119;
 
+/** Said once, for it is the answer to every change. */
+const all = ['all'] as const;
+const none = [] as const;
+
 /**
  * Gives waiting tasks a node. One question for the whole cluster, because placements compete: tasks of the same revision
  * are placed together.
@@ -19,12 +23,11 @@ export const schedule: Reconciler<'all'> = {
     yield 'all';
   },
 
-  *keysOf(change) {
+  keysOf(change) {
+    if (change.kind !== 'task') return all;
     // A task that waits, a task that ended or left (room), a node that changed.
-    if (change.kind === 'task') {
-      if (change.after === undefined || waits(change.after) || ended(change.before, change.after))
-        yield 'all';
-    } else yield 'all';
+    const { before, after } = change;
+    return after === undefined || waits(after) || ended(before, after) ? all : none;
   },
 
   decide(view, _key, env) {
