@@ -14,6 +14,7 @@ import { fetchFromPeer } from './images/peers.ts';
 import { Standby } from './images/standby.ts';
 import { KeyFile } from './secrets/keys.ts';
 import { SealedVault } from './secrets/vault.ts';
+import { clusterOf } from './scheduler/cluster.ts';
 import { serve } from './serve.ts';
 import { connectEtcd } from './store/etcd-client.ts';
 import { EtcdLog } from './store/etcd-log.ts';
@@ -42,6 +43,8 @@ export async function startController(
     ...base,
     fence: election,
   });
+  // Kept up to date from now on, also while another one leads: a term begins without counting the whole cluster.
+  store.view().derived(clusterOf);
   const address = config.advertise;
   const files = await openImageFiles(join(config.stateDir, 'images'));
   const list = new LoadedImages(store);

@@ -46,7 +46,7 @@ function withoutNode(sketch: Sketch, node: Node): readonly Unfit[] {
   sketch.put({ ...node, state: 'down' });
   const made = lost.map((task) => again(task));
   for (const task of made) sketch.put(task);
-  const { refused } = placeWaiting(view.derived(clusterOf), mostTasks);
+  const { refused } = placeWaiting(view.derived(clusterOf), mostTasks, Infinity);
   const unfit = counted(
     view,
     refused.filter(({ task }) => !waitedBefore.has(task.id)),

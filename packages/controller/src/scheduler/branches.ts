@@ -30,7 +30,7 @@ export class Branch {
   }
 
   set(place: number, score: number): void {
-    this.#tree ??= new WinnerTree(Math.max(this.slots.length, 1));
+    this.#tree ??= new WinnerTree();
     this.#tree.set(place, score);
   }
 

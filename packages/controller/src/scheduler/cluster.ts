@@ -103,13 +103,9 @@ export class Cluster {
 
   /** Groups by priority, then by the age of their revision. */
   groups(): readonly Group[] {
-    const rank = (group: Group): readonly [number, number] => {
+    return this.waiting.inOrder((group) => {
       const requirement = this.requirementOfGroup(group);
-      return [-(requirement?.soft.priority ?? 0), requirement?.revision.createdAt ?? 0];
-    };
-    return this.waiting.inOrder((a, b) => {
-      const [[p, c], [q, d]] = [rank(a), rank(b)];
-      return p - q || c - d || (a.revisionId < b.revisionId ? -1 : 1);
+      return { first: -(requirement?.soft.priority ?? 0), then: requirement?.revision.createdAt ?? 0 };
     });
   }
 

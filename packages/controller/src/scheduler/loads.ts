@@ -3,6 +3,7 @@ import type { Revision } from '@gantry/model/service';
 import { isTerminal, type Task } from '@gantry/model/task';
 import { Counts } from './counts.ts';
 import { requirementOf, type Requirement } from './requirement.ts';
+import { RowLog } from './row-log.ts';
 
 /** One node by itself, with what its tasks hold. */
 export interface NodeLoad {
@@ -26,9 +27,8 @@ export class Loads {
   readonly services = new Counts();
   /** Where tasks of an image have run: its digest. */
   readonly images = new Counts();
-  /** Rows that changed, oldest first, after `logBase` that are forgotten. `~slot`: the node itself changed. */
-  log: number[] = [];
-  logBase = 0;
+  /** Rows that changed. */
+  readonly log = new RowLog();
   /** Counts changes of what is counted at all: a new name of a device. */
   generation = 0;
 
@@ -50,7 +50,8 @@ export class Loads {
     this.#slots.set(node.id, slot);
     this.#offer(slot, before, -1);
     this.#offer(slot, node, 1);
-    this.#tell(~slot);
+    this.log.fit(this.nodes.length);
+    this.log.push(~slot);
     return slot;
   }
 
@@ -60,7 +61,7 @@ export class Loads {
     if (slot === undefined) return;
     this.#slots.delete(nodeId);
     this.nodes[slot] = undefined;
-    this.#tell(~slot);
+    this.log.push(~slot);
   }
 
   /** Counts a task of the requirement on the row, or with -1 takes it away; without one, a task that holds nothing. */
@@ -73,13 +74,13 @@ export class Loads {
       for (const port of requirement.hostPorts) this.ports.add(port, slot, sign);
       this.services.add(requirement.serviceId, slot, sign);
     }
-    this.#tell(slot);
+    this.log.push(slot);
   }
 
   /** Counts a task that has run on the row, so that the image is there. */
   ran(slot: number, digest: string, sign: 1 | -1): void {
     this.images.add(digest, slot, sign);
-    this.#tell(slot);
+    this.log.push(slot);
   }
 
   #offer(slot: number, node: Node | undefined, sign: 1 | -1): void {
@@ -98,14 +99,6 @@ export class Loads {
       this.generation++;
     }
     column[slot] = (column[slot] ?? 0) + more;
-  }
-
-  #tell(entry: number): void {
-    this.log.push(entry);
-    if (this.log.length <= 4 * this.nodes.length + 4_096) return;
-    // Whoever is so far behind looks at every row instead.
-    this.logBase += this.log.length;
-    this.log = [];
   }
 
   #grow(): void {

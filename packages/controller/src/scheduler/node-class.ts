@@ -31,7 +31,12 @@ export class NodeClass {
   #codes: number[] = [];
   /** Tasks of the service as counted in the branches. */
   #counted = new Map<number, number>();
-  #position = -1;
+  #position = 0;
+  /** Rows from here on have not been looked at. */
+  #looked = 0;
+  /** Counts `sync`; and for each row, at which one it was looked at last. */
+  #syncs = 0;
+  #synced: number[] = [];
   #generation = -1;
   #tasks = nobody;
   #images = nobody;
@@ -77,61 +82,93 @@ export class NodeClass {
     return this.#rules[(this.#codes[slot] ?? 0) - 1]?.why(this.#loads, slot);
   }
 
+  /** Whether every row has been looked at: before that nothing else may be asked. */
+  get ready(): boolean {
+    return this.#looked === this.#loads.size;
+  }
+
   /** Follows the log, and weighs what the service has. Answers how many rows it looked at. */
   turn({ serviceId, revision }: Requirement): number {
-    const seen = this.sync();
-    const before = [this.#tasks, this.#images];
+    let seen = this.sync();
+    const [tasks, images] = [this.#tasks, this.#images];
     this.#tasks = this.#loads.services.of(serviceId);
     this.#images = this.#loads.images.of(revision.image.digest);
-    if (before[0] === this.#tasks && before[1] === this.#images) return seen;
-    for (const rows of [...before, this.#tasks, this.#images])
-      for (const slot of rows.keys()) this.#refresh(slot);
-    return seen + this.#tasks.size + this.#images.size;
+    if (tasks !== this.#tasks) seen += this.#refreshAll(tasks) + this.#refreshAll(this.#tasks);
+    if (images !== this.#images) seen += this.#refreshAll(images) + this.#refreshAll(this.#images);
+    return seen;
   }
 
-  /** Looks again at the rows that changed since the last time, or at all of them if that is less. */
-  sync(): number {
-    const { log, logBase, generation, size } = this.#loads;
-    const end = logBase + log.length;
-    const behind = end - this.#position;
-    if (generation !== this.#generation || this.#position < logBase || behind > 2 * size + 64)
-      return this.#rebuild();
-    for (let at = this.#position - logBase; at < log.length; at++) {
-      const entry = log[at] as number;
-      if (entry >= 0) this.#refresh(entry);
-      else if (!this.#admit(~entry)) return this.#rebuild();
+  #refreshAll(rows: ReadonlyMap<number, number>): number {
+    for (const slot of rows.keys()) this.#refresh(slot);
+    return rows.size;
+  }
+
+  /**
+   * Looks again at the rows that changed since the last time, or begins with all of them if that is less; at most at `most`
+   * new ones, then it is not yet `ready`. Answers how many rows it looked at.
+   */
+  sync(most = Infinity): number {
+    const { log, generation, size } = this.#loads;
+    const behind = log.end - this.#position;
+    const far = this.#position < log.start || behind > 2 * size + 64;
+    if (far || generation !== this.#generation || !this.#follow()) this.#begin();
+    return behind + this.#build(most);
+  }
+
+  /** False if it must begin anew. */
+  #follow(): boolean {
+    const { log } = this.#loads;
+    const { end } = log;
+    const sync = ++this.#syncs;
+    for (; this.#position < end; this.#position++) {
+      const entry = log.at(this.#position);
+      if (entry < 0) {
+        if (!this.#admit(~entry)) return false;
+      } else if (entry < this.#looked && this.#synced[entry] !== sync) {
+        // What was given, taken back and shown stands there three times.
+        this.#synced[entry] = sync;
+        this.#refresh(entry);
+      }
     }
-    this.#position = end;
-    return behind;
+    return true;
   }
 
-  #rebuild(): number {
-    const { log, logBase, generation, size, nodes } = this.#loads;
+  /** As if no row had been looked at. */
+  #begin(): void {
     this.#score = scorer(this.#loads, this.#requirement);
     this.#root = new Branch();
     this.#counted = new Map();
     this.refused.fill(0);
     [this.#leaves, this.#paths, this.#places] = [[], [], []];
-    [this.#fixed, this.#liking, this.#codes] = [[], [], []];
-    for (let slot = 0; slot < size; slot++) {
-      const path = this.#pathOf(nodes[slot]);
+    [this.#fixed, this.#liking, this.#codes, this.#synced] = [[], [], [], []];
+    this.#position = this.#loads.log.end;
+    this.#generation = this.#loads.generation;
+    this.#looked = 0;
+    this.version++;
+  }
+
+  /** Rows that were never looked at, in the order in which they came. */
+  #build(most: number): number {
+    const { nodes } = this.#loads;
+    const from = this.#looked;
+    const to = Math.min(nodes.length, from + most);
+    for (; this.#looked < to; this.#looked++) {
+      const path = this.#pathOf(nodes[this.#looked]);
       const leaf = this.#root.at(path);
       this.#leaves.push(leaf);
       this.#paths.push(path.join('\0'));
-      this.#places.push(leaf.add(slot));
+      this.#places.push(leaf.add(this.#looked));
       this.#codes.push(-1);
+      this.#synced.push(0);
+      this.#look(this.#looked);
     }
-    for (let slot = 0; slot < size; slot++) this.#look(slot);
-    this.#position = logBase + log.length;
-    this.#generation = generation;
-    this.version++;
-    return 2 * size;
+    return to - from;
   }
 
   /** A node itself changed. False if its place is another one now. */
   #admit(slot: number): boolean {
-    const known = this.#paths[slot];
-    if (known === undefined || known !== this.#pathOf(this.#loads.nodes[slot]).join('\0')) return false;
+    if (slot >= this.#looked) return true;
+    if (this.#paths[slot] !== this.#pathOf(this.#loads.nodes[slot]).join('\0')) return false;
     this.#look(slot);
     return true;
   }

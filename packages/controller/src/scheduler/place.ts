@@ -15,15 +15,15 @@ export interface Placed {
   readonly more: boolean;
 }
 
-/** Rows looked at in one go before the rest is left for the next: far below 50 ms of work. */
-const mostRows = 150_000;
+/** Rows looked at in one go before the rest is left for the next: 10 ms of work, also where memory is slow. */
+const mostRows = 10_000;
 
 /**
- * Gives the oldest waiting tasks of the highest priority their nodes, at most `limit` tasks. What it counts on the loads
+ * Gives the oldest waiting tasks of the highest priority their nodes, at most `limit` tasks, looking at about `rows` rows. What it counts on the loads
  * meanwhile is taken back before it answers: the view alone says what is.
  */
-export function placeWaiting(cluster: Cluster, limit: number): Placed {
-  const round = new Round(cluster, limit);
+export function placeWaiting(cluster: Cluster, limit: number, rows = mostRows): Placed {
+  const round = new Round(cluster, limit, rows);
   round.run();
   round.undo();
   return round;
@@ -36,11 +36,13 @@ class Round implements Placed {
   readonly #cluster: Cluster;
   readonly #limit: number;
   readonly #counted: { readonly slot: number; readonly requirement: Requirement }[] = [];
-  #rows = 0;
+  /** How many rows may still be looked at. */
+  #rows: number;
 
-  constructor(cluster: Cluster, limit: number) {
+  constructor(cluster: Cluster, limit: number, rows: number) {
     this.#cluster = cluster;
     this.#limit = limit;
+    this.#rows = rows;
   }
 
   get #left(): number {
@@ -51,12 +53,8 @@ class Round implements Placed {
     if (this.#cluster.waiting.size === 0) return;
     for (const group of this.#cluster.groups()) {
       if (group.size === 0) continue;
-      if (this.#left <= 0) return;
-      if (this.#rows > mostRows) {
-        this.more = true;
-        return;
-      }
-      this.#group(group);
+      this.more = this.#left <= 0 || this.#rows <= 0 || !this.#group(group);
+      if (this.more) return;
     }
   }
 
@@ -64,26 +62,32 @@ class Round implements Placed {
     for (const { slot, requirement } of this.#counted) this.#cluster.loads.count(slot, requirement, -1);
   }
 
-  #group(group: Group): void {
+  /** False if its order of nodes is still being made: those behind it must not be placed first. */
+  #group(group: Group): boolean {
     const requirement = this.#cluster.requirementOfGroup(group);
-    if (!requirement) return;
+    if (!requirement) return true;
     const nodeClass = this.#cluster.classOf(requirement);
-    this.#rows += nodeClass.sync();
+    this.#rows -= nodeClass.sync(this.#rows);
+    if (!nodeClass.ready) return false;
     const verdict = this.#cluster.verdicts.get(group.revisionId);
     const known =
       verdict?.nodeClass === nodeClass &&
       verdict.classVersion === nodeClass.version &&
       verdict.groupVersion === group.version;
-    if (known) return;
-    if (group.bound > 0) return this.#bound(nodeClass, requirement, group);
-    const tasks = group.oldest(this.#left);
+    if (known) return true;
+    if (group.bound > 0) this.#bound(nodeClass, requirement, group);
+    else this.#anywhere(nodeClass, requirement, group, group.oldest(this.#left));
+    return true;
+  }
+
+  #anywhere(nodeClass: NodeClass, requirement: Requirement, group: Group, tasks: readonly Task[]): void {
     const done = nodeClass.fits ? this.#place(nodeClass, requirement, tasks) : 0;
     if (done < tasks.length) this.#refuse(nodeClass, requirement, group, tasks.slice(done));
   }
 
   /** Answers how many of the tasks found a node. */
   #place(nodeClass: NodeClass, requirement: Requirement, tasks: readonly Task[]): number {
-    this.#rows += nodeClass.turn(requirement);
+    this.#rows -= nodeClass.turn(requirement);
     const { loads } = this.#cluster;
     let done = 0;
     for (const task of tasks) {
@@ -100,15 +104,13 @@ class Round implements Placed {
   /** A group in which tasks are bound to one node each; what may go anywhere waits for its turn until they are settled. */
   #bound(nodeClass: NodeClass, requirement: Requirement, group: Group): void {
     const all = group.oldest(group.size);
-    this.#rows += all.length;
+    this.#rows -= all.length;
     for (const task of all) {
       if (this.#left <= 0) return;
       if (task.only !== undefined) this.#placeOn(task.only, nodeClass, requirement, task);
     }
     const free = all.filter(({ only }) => only === undefined).slice(0, this.#left);
-    if (free.length === 0) return;
-    const done = nodeClass.fits ? this.#place(nodeClass, requirement, free) : 0;
-    if (done < free.length) this.#refuse(nodeClass, requirement, group, free.slice(done));
+    if (free.length > 0) this.#anywhere(nodeClass, requirement, group, free);
   }
 
   #placeOn(only: string, nodeClass: NodeClass, requirement: Requirement, task: Task): void {

@@ -89,10 +89,23 @@ export class Waiting {
     this.#order = undefined;
   }
 
-  /** The groups by their rank; may hold some that have become empty. */
-  inOrder(compare: (a: Group, b: Group) => number): readonly Group[] {
+  /** The groups by their rank, the least first; may hold some that have become empty. */
+  inOrder(rankOf: (group: Group) => Rank): readonly Group[] {
     const order = this.#order;
     if (order && order.length <= 2 * this.#groups.size + 16) return order;
-    return (this.#order = [...this.#groups.values()].sort(compare));
+    const ranked = [...this.#groups.values()].map((group) => ({ group, rank: rankOf(group) }));
+    ranked.sort(
+      (a, b) =>
+        a.rank.first - b.rank.first ||
+        a.rank.then - b.rank.then ||
+        (a.group.revisionId < b.group.revisionId ? -1 : 1),
+    );
+    return (this.#order = ranked.map(({ group }) => group));
   }
+}
+
+/** Where a group stands among the others. */
+export interface Rank {
+  readonly first: number;
+  readonly then: number;
 }

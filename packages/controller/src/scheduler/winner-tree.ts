@@ -1,14 +1,8 @@
-/** Numbers in fixed places, with the least of them known at any time: a change costs the logarithm of the size at most. */
+/** Numbers in places from 0 on, with the least of them known at any time: a change costs the logarithm of their number at most. */
 export class WinnerTree {
-  readonly #half: number;
-  /** The least of each subtree; the root is at 1, the places begin at `half`. */
-  readonly #least: Float64Array;
-
-  /** All places begin at Infinity, which means none. */
-  constructor(size: number) {
-    this.#half = 2 ** Math.ceil(Math.log2(Math.max(1, size)));
-    this.#least = new Float64Array(2 * this.#half).fill(Infinity);
-  }
+  #half = 1;
+  /** The least of each subtree; the root is at 1, the places begin at `half`. What was never set is Infinity: none. */
+  #least = new Float64Array(2).fill(Infinity);
 
   get least(): number {
     return this.#least[1] ?? Infinity;
@@ -25,6 +19,7 @@ export class WinnerTree {
   }
 
   set(place: number, value: number): void {
+    while (place >= this.#half) this.#grow();
     const least = this.#least;
     let at = place + this.#half;
     if (least[at] === value) return;
@@ -35,5 +30,15 @@ export class WinnerTree {
       if (least[at] === smaller) return;
       least[at] = smaller;
     }
+  }
+
+  /** Twice the places: every level moves one down, beside as much of nothing. */
+  #grow(): void {
+    const half = this.#half;
+    const wider = new Float64Array(4 * half).fill(Infinity);
+    wider[1] = this.least;
+    for (let level = 1; level <= half; level *= 2)
+      wider.set(this.#least.subarray(level, 2 * level), 2 * level);
+    [this.#half, this.#least] = [2 * half, wider];
   }
 }
