@@ -2,9 +2,8 @@ import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
 import type { Random } from '@gantry/kit/random';
 import type { Logger } from '@gantry/kit/log';
-import { kinds, type Kind } from '@gantry/model/objects';
 import type { Decision, Env, Reconciler, Settings } from './reconcilers/reconciler.ts';
-import type { Change, Store, Write } from './store/store.ts';
+import type { Change, Kind, Store, Write } from './store/store.ts';
 
 export interface LoopDeps {
   readonly store: Store;
@@ -195,7 +194,7 @@ class Batch {
   readonly items: Item[] = [];
   readonly #max: number;
   /** Ids of the first writes, so many as were ever compared with others. */
-  readonly #ids = new Map<Kind, Set<string>>(kinds.map((kind) => [kind, new Set()]));
+  readonly #ids = new Map<Kind, Set<string>>();
   #known = 0;
 
   constructor(max: number) {
@@ -214,7 +213,9 @@ class Batch {
   #holdsAny(writes: readonly Write[]): boolean {
     for (; this.#known < this.writes.length; this.#known++) {
       const { kind, id } = objectOf(this.writes[this.#known] as Write);
-      this.#ids.get(kind)?.add(id);
+      const known = this.#ids.get(kind);
+      if (known) known.add(id);
+      else this.#ids.set(kind, new Set([id]));
     }
     return writes.some((write) => {
       const { kind, id } = objectOf(write);
