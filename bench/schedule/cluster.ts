@@ -24,7 +24,7 @@ export interface Shape {
 const plain = { reserve: true, spread: false, constrained: false };
 
 /** The rows that are compared; SwarmKit's figures as published in docs/performance.md, the median and the best run. */
-export const shapes: readonly Shape[] = [
+export const shapes: readonly [Shape, ...Shape[]] = [
   { name: '1k/10k/100', nodes: 1_000, tasks: 10_000, services: 100, reserve: true, spread: true, constrained: true, swarmkit: { decide: [103_000, 125_000], commit: [13_700, 14_800] } },
   { name: '5k/50k/100', nodes: 5_000, tasks: 50_000, services: 100, ...plain, swarmkit: { decide: [126_000, 156_000], commit: [11_900, 13_500] } },
   { name: '5k/50k/1000', nodes: 5_000, tasks: 50_000, services: 1_000, ...plain, swarmkit: { decide: [40_000, 45_000], commit: [9_700, 10_900] } },
