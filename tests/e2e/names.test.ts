@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exec } from '@gantry/kit/exec';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
+import { ports } from '../../packages/cli/src/local/topology.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
 import { root } from '../support/imports.ts';
 import { captured } from '../support/net-lab/capture.ts';
@@ -172,4 +173,12 @@ test('nothing is left when the stacks are gone', async () => {
     20_000,
     200,
   );
+});
+
+test('containers reach no controller, and nothing of the cloud below the hosts', async () => {
+  const { gateway } = cluster.local.topology;
+  for (const address of [`${gateway}:${ports.controller}`, '169.254.169.254:80'])
+    expect(await inside('web', 'wget', '-T', '3', '-qO-', `http://${address}/`), address).toMatch(
+      /can't connect|timed out/,
+    );
 });
