@@ -54,16 +54,8 @@ services:
  * host but `without`. Nobody may reach the other service, or another one's clients this one.
  */
 async function underLoad(work: () => Promise<void>, without?: string): Promise<LoadResult> {
-  const vip = (await cluster.services()).find(({ name }) => name === 'web')?.vip ?? '';
-  const inside = (await cluster.running('inside')).filter(({ node }) => node !== without);
-  expect(inside).toHaveLength(without === undefined ? 3 : 2);
-  const published = (port: number): readonly string[] =>
-    cluster.local.topology.hosts.map(({ address }) => `http://${address}:${port}/`);
   const other = startLoad(published(8081), 2);
-  const ends = [
-    startLoad(published(8080), 4),
-    ...inside.map(({ id }) => startLoad([`http://${vip}:8080/`], 2, `/run/netns/gt-${id}`)),
-  ];
+  const ends = await startLoads(without);
   try {
     await work();
   } finally {
@@ -74,6 +66,20 @@ async function underLoad(work: () => Promise<void>, without?: string): Promise<L
   expect(others).toMatchObject({ errors: {}, versions: { other: others?.ok } });
   for (const { ok } of results) expect(ok).toBeGreaterThan(50);
   return together(results);
+}
+
+function published(port: number): readonly string[] {
+  return cluster.local.topology.hosts.map(({ address }) => `http://${address}:${port}/`);
+}
+
+async function startLoads(without?: string): Promise<readonly (() => Promise<LoadResult>)[]> {
+  const vip = (await cluster.services()).find(({ name }) => name === 'web')?.vip ?? '';
+  const inside = (await cluster.running('inside')).filter(({ node }) => node !== without);
+  expect(inside).toHaveLength(without === undefined ? 3 : 2);
+  return [
+    startLoad(published(8080), 4),
+    ...inside.map(({ id }) => startLoad([`http://${vip}:8080/`], 2, `/run/netns/gt-${id}`)),
+  ];
 }
 
 function expectNoneLost(result: LoadResult, versions: readonly string[]): void {
@@ -124,6 +130,20 @@ test('a leader that is killed during an update, and the next one that ends it, l
   expectNoneLost(result, ['3', '4']);
 });
 
+test(
+  'in an encrypted cluster an update, scaling and draining lose no request',
+  { timeout: 240_000 },
+  async () => {
+    await encrypt();
+    const result = await underLoad(async () => {
+      await apply('5');
+      await scaleUpAndDown();
+    });
+    expectNoneLost(result, ['4', '5']);
+    expectNoneLost(await underDrain(), ['5']);
+  },
+);
+
 async function scaleUpAndDown(): Promise<void> {
   await cluster.ok('scale', 'web=4');
   await cluster.untilRunning('web', 4);
@@ -142,6 +162,30 @@ async function underDrain(): Promise<LoadResult> {
   await cluster.ok('node', 'uncordon', node);
   await cluster.untilRunning('inside', 3);
   return result;
+}
+
+/** The controller that was killed comes back, told to encrypt, and takes the lead over. */
+async function encrypt(): Promise<void> {
+  const [next, former] = [cluster.local.process('controller'), cluster.local.process('controller-2')];
+  next.start(['--encryption', 'wireguard']);
+  await former.kill('SIGTERM');
+  cluster.leader = 'controller';
+  await waitForNodes(cluster.local.controllerAddress, 3, 60_000);
+  const isSecret = async (): Promise<true | undefined> => {
+    const nodes = await cluster.nodes();
+    return nodes.every(({ encryption, networkProblem }) => encryption === 'wireguard' && !networkProblem)
+      ? true
+      : undefined;
+  };
+  await waitFor('encryption', isSecret, 60_000, 100);
+  // What was interrupted by the change is over when all are answered, from inside every host.
+  const isQuiet = async (): Promise<true | undefined> => {
+    const ends = await startLoads();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { failed, ok } = together(await Promise.all(ends.map((end) => end())));
+    return failed === 0 && ok > 0 ? true : undefined;
+  };
+  await waitFor('answers', isQuiet, 60_000, 100);
 }
 
 /** Until two tasks of the service are so; asked without a process each time, for it passes. */

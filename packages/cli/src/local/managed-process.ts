@@ -31,13 +31,14 @@ export class ManagedProcess {
     return this.#child?.pid;
   }
 
-  start(): void {
+  /** `more`: words for this life of it alone. */
+  start(more: readonly string[] = []): void {
     if (this.#child) throw new GantryError('internal', `${this.name} runs already`);
     const [file, ...args] = this.#argv;
     if (file === undefined) throw new GantryError('internal', `${this.name} has no command`);
     const log = openSync(this.logFile, 'a');
     // Its own process group: Ctrl-C is ours to hear, the cluster ends in order.
-    const child = spawn(file, args, { stdio: ['ignore', log, log], detached: true });
+    const child = spawn(file, [...args, ...more], { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     this.#child = child;
     this.#expected = false;
