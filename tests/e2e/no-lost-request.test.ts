@@ -128,6 +128,7 @@ test('a leader that is killed during an update, and the next one that ends it, l
     await untilEnded(1);
   });
   expectNoneLost(result, ['3', '4']);
+  expect(await cluster.ok('image', 'ls'), 'loaded into the one that is gone').toContain('web:1');
 });
 
 test(

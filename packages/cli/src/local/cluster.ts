@@ -191,8 +191,9 @@ export class LocalCluster {
       '--nats',
       `nats://${topology.gateway}:${ports.nats}`,
       '--state-dir',
-      // Images that users loaded: those who stand by do not touch them.
-      join(topology.stateDir, 'controller'),
+      join(topology.stateDir, name),
+      '--secret-key-file',
+      join(topology.stateDir, 'controller', 'secret.key'),
       ...(this.#options.encryption === undefined ? [] : ['--encryption', this.#options.encryption]),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
       ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),

@@ -164,7 +164,7 @@ export class FileImageStore implements ImageStore {
     const { files, list } = this.#deps;
     const left = list.list().filter(stays);
     if (!dryRun) await list.change((now) => now.filter(stays));
-    return { images, freedBytes: images.length === 0 ? 0 : await files.keepOnly(left, dryRun) };
+    return { images, freedBytes: await files.keepOnly(left, dryRun) };
   }
 }
 
