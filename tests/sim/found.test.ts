@@ -70,6 +70,24 @@ test('a container that ends while its agent begins is heard of', async () => {
   }
 });
 
+test('what was said of an end stands, also if its host loses power before it is kept', async () => {
+  for (const seed of range(40)) {
+    const cluster = await started({ seed, hosts: 1 });
+    cluster.apply('shop', [web(2)]);
+    await cluster.pass(3_000);
+    const host = cluster.host('n1');
+    const [id] = host.running();
+    host.containers.end(id!, { exitCode: 7, oom: false, at: cluster.world.clock.now() });
+    await cluster.pass(seed);
+    const said = cluster.truth.view.get('task', id!)?.status;
+    host.powerOff();
+    host.powerOn();
+    await cluster.pass(2_000);
+    if (said?.exitCode === 7) expect(cluster.truth.view.get('task', id!)?.status).toEqual(said);
+    await comesToRest(cluster);
+  }
+});
+
 test('a controller that did not hear that it won the lead does not wait for itself for ever', async () => {
   const cluster = new SimCluster({ seed: 3, hosts: 1, controllers: 1, faults: { lostAnswers: 1 } });
   cluster.start();

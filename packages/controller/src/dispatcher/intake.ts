@@ -1,7 +1,7 @@
 import type { Logger } from '@gantry/kit/log';
 import { GantryError } from '@gantry/kit/errors';
 import type { NodeId, TaskId } from '@gantry/model/ids';
-import { mayBecome, type Task, type TaskStatus } from '@gantry/model/task';
+import { isTerminal, mayBecome, type Task, type TaskStatus } from '@gantry/model/task';
 import type { Store, Write } from '../store/store.ts';
 
 interface Report {
@@ -92,9 +92,12 @@ export class Intake {
   }
 }
 
-/** Forward, and not what is known already. */
+/**
+ * Forward, and not what is known already. What was said of an end stands: an agent tells it while it keeps it, and the next one, on a
+ * host that lost power meanwhile, knows less.
+ */
 function isNews(task: Task, status: TaskStatus): boolean {
-  if (!mayBecome(task.status.state, status.state)) return false;
+  if (isTerminal(task.status.state) || !mayBecome(task.status.state, status.state)) return false;
   if (task.status.state !== status.state) return true;
   return (
     JSON.stringify(sorted(task.status)) !== JSON.stringify(sorted(status)) && status.at >= task.status.at
