@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { ClientReadableStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { BlobChunk } from './gen/gantry/v1/agent.ts';
 
 /** Streams a file to whoever asked for it, as fast as they take it; the file is closed with the call. */
@@ -21,4 +21,20 @@ export function streamBlob(
     },
     (error: unknown) => call.destroy(asStatus(error)),
   );
+}
+
+/** The bytes of a blob as they arrive; the call ends with its reader, or when `signal` says so. Throws what the call ends with. */
+export async function* blobChunks(
+  call: ClientReadableStream<BlobChunk>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const cancel = (): void => call.cancel();
+  call.on('error', () => undefined); // the iterator below throws it
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    for await (const { data } of call as AsyncIterable<BlobChunk>) yield data;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    call.cancel();
+  }
 }

@@ -1,4 +1,5 @@
-import type { AgentGatewayClient, BlobChunk } from '@gantry/proto/gen/gantry/v1/agent';
+import type { AgentGatewayClient } from '@gantry/proto/gen/gantry/v1/agent';
+import { blobChunks } from '@gantry/proto/blob-stream';
 import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { RegistryCredential } from '@gantry/model/registry';
@@ -36,20 +37,13 @@ export class BlobSource {
 
   async *#fetch(digest: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { id, client } = this.#need();
-    const stream = client.fetchBlob({ sessionId: id, digest });
-    const cancel = (): void => stream.cancel();
-    stream.on('error', () => undefined); // the iterator below throws it
-    signal.addEventListener('abort', cancel, { once: true });
     try {
-      for await (const chunk of stream as AsyncIterable<BlobChunk>) yield chunk.data;
+      yield* blobChunks(client.fetchBlob({ sessionId: id, digest }), signal);
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new GantryError('unreachable', `a layer could not be fetched from the controller: ${message}`, {
         cause,
       });
-    } finally {
-      signal.removeEventListener('abort', cancel);
-      stream.cancel();
     }
   }
 

@@ -1,7 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import { asGantryError, GantryError } from '@gantry/kit/errors';
-import { streamBlob } from '@gantry/proto/blob-stream';
-import type { BlobChunk } from '@gantry/proto/gen/gantry/v1/agent';
+import { blobChunks, streamBlob } from '@gantry/proto/blob-stream';
 import { PeersClient, type PeersServer } from '@gantry/proto/gen/gantry/v1/peers';
 import type { ImageStore } from './image-store.ts';
 import type { FetchFrom } from './standby.ts';
@@ -18,20 +17,14 @@ const keepalive = { 'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms
 /** Fetches a blob from the controller at an address; throws `unreachable` with its words. A connection for each: they are rare. */
 export const fetchFromPeer: FetchFrom = async function* (address, digest, signal) {
   const client = new PeersClient(address, credentials.createInsecure(), keepalive);
-  const stream = client.fetchLoaded({ digest });
-  const cancel = (): void => stream.cancel();
-  stream.on('error', () => undefined); // the iterator below throws it
-  signal.addEventListener('abort', cancel, { once: true });
   try {
-    for await (const { data } of stream as AsyncIterable<BlobChunk>) yield data;
+    yield* blobChunks(client.fetchLoaded({ digest }), signal);
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause);
     throw new GantryError('unreachable', `${digest} could not be fetched from ${address}: ${words}`, {
       cause,
     });
   } finally {
-    signal.removeEventListener('abort', cancel);
-    stream.cancel();
     client.close();
   }
 };
