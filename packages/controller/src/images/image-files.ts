@@ -20,7 +20,7 @@ export interface ImageDocuments {
 }
 
 /** Manifests and configs are documents of a few KiB. */
-const maxDocumentBytes = 8 << 20;
+export const maxDocumentBytes = 8 << 20;
 
 /** The bytes of loaded images, below `dir`. */
 export class ImageFiles {
@@ -49,10 +49,8 @@ export class ImageFiles {
     };
   }
 
-  /** What an image is made of besides its manifest, as the manifest says it. */
-  async manifest(digest: string): Promise<{ readonly config: Part; readonly layers: readonly Part[] }> {
-    const text = (await this.blobs.read(digest, maxDocumentBytes)).toString();
-    return JSON.parse(text) as { config: Part; layers: Part[] };
+  async manifest(digest: string): Promise<Manifest> {
+    return manifestOf(await this.blobs.read(digest, maxDocumentBytes));
   }
 
   /** Deletes every blob that none of these images has; answers with their bytes. A dry run only counts. */
@@ -77,7 +75,17 @@ export class ImageFiles {
 }
 
 /** A blob as a manifest names it. */
-export interface Part {
+interface Part {
   readonly digest: string;
   readonly size: number;
+}
+
+/** What an image is made of besides its manifest. */
+export interface Manifest {
+  readonly config: Part;
+  readonly layers: readonly Part[];
+}
+
+export function manifestOf(bytes: Buffer): Manifest {
+  return JSON.parse(bytes.toString()) as Manifest;
 }

@@ -122,6 +122,16 @@ test('what a leader gives under a wrong digest is not kept, and asked for again'
   copies.close();
 });
 
+test('a list that lacks what is here makes nobody delete it', async () => {
+  const kept = await keep(other, 'of an image that the list does not have');
+  await setSettings(store, { leader: address });
+  const copies = standby();
+  await until(other, await load('web:1'), true);
+  await other.inTurn(() => Promise.resolve());
+  expect(await other.blobs.has(kept.digest)).toBe(true);
+  copies.close();
+});
+
 test('who leads copies nothing and deletes nothing, though its bytes are not all here', async () => {
   const kept = await keep(other, 'a load that is under way');
   const image = await load('web:1');

@@ -5,7 +5,7 @@ import type { Random } from '@gantry/kit/random';
 import type { LoadedImage } from '@gantry/model/image';
 import { settingsId } from '@gantry/model/settings';
 import type { Store } from '../store/store.ts';
-import type { ImageFiles, Part } from './image-files.ts';
+import { manifestOf, maxDocumentBytes, type ImageFiles } from './image-files.ts';
 
 /** Streams a blob from the controller at an address; throws if it does not have it. */
 export type FetchFrom = (address: string, digest: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
@@ -21,25 +21,27 @@ export interface StandbyDeps {
   readonly log: Logger;
 }
 
-/** A manifest is a document of a few KiB. */
-const maxManifestBytes = 4 << 20;
 const [retryMs, retryMaxMs] = [1_000, 60_000];
 
 /**
  * Keeps the bytes of all loaded images here, too, while another controller leads, so that this one can go on with them. A
- * manifest comes last: an image whose manifest is here is whole.
+ * manifest comes last: an image whose manifest is here is whole. Nothing is deleted because the list lacks it: only once an image was
+ * removed are the bytes let go that no other one has.
  */
 export class Standby {
   readonly #deps: StandbyDeps;
   readonly #unsubscribe: () => void;
   #copying = new AbortController();
   #failures = 0;
+  /** An image was removed from the list since bytes were last let go. */
+  #removed = false;
   #cancelRetry: () => void = () => undefined;
 
   constructor(deps: StandbyDeps) {
     this.#deps = deps;
     this.#unsubscribe = deps.store.subscribe((changes) => {
       if (changes.some(({ kind }) => kind === 'settings')) this.#copying.abort();
+      if (changes.some(({ kind, after }) => kind === 'image' && !after)) this.#removed = true;
       if (changes.some(({ kind }) => kind === 'image' || kind === 'settings')) this.look();
     });
     this.look();
@@ -85,6 +87,8 @@ export class Standby {
     if (leader === undefined || leader === this.#deps.address) return;
     const images = [...view.all('image')];
     for (const image of images) await this.#copy(leader, image, signal);
+    if (!this.#removed) return;
+    this.#removed = false;
     await this.#deps.files.keepOnly(images, false);
   }
 
@@ -92,7 +96,7 @@ export class Standby {
     const { blobs } = this.#deps.files;
     if (await blobs.has(digest)) return;
     const manifest = await bytesOf(this.#deps.fetch(leader, digest, signal));
-    const { config, layers } = JSON.parse(manifest.toString()) as { config: Part; layers: Part[] };
+    const { config, layers } = manifestOf(manifest);
     for (const part of [config, ...layers]) {
       if (!(await blobs.has(part.digest)))
         await blobs.put(part.digest, this.#deps.fetch(leader, part.digest, signal), part.size);
@@ -108,7 +112,7 @@ async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   let length = 0;
   for await (const part of chunks) {
     length += part.length;
-    if (length > maxManifestBytes) throw new Error(`a manifest has more than ${maxManifestBytes} bytes`);
+    if (length > maxDocumentBytes) throw new Error(`a manifest has more than ${maxDocumentBytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);
