@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { History } from '@gantry/sim/history';
+import type { History, Step } from '@gantry/sim/history';
 import type { PlayOptions } from '@gantry/sim/play';
 import { isTerminal, type Task } from '@gantry/model/task';
 import type { Env, Reconciler } from '../../packages/controller/src/reconcilers/reconciler.ts';
@@ -85,11 +85,27 @@ function withoutUses(view: View): View {
   });
 }
 
+/* Which histories concern a way: others have nothing to find, and take their time. */
+
+/** A leader only writes after it was followed when it cannot hear etcd. */
+function cuttingEtcdOff({ controllers, steps }: History): boolean {
+  const cut = ({ event }: Step): boolean => event.do === 'cut' && [event.from, event.to].includes('etcd');
+  return controllers > 1 && steps.some(cut);
+}
+
+function cuttingHostsOffFromOne({ steps }: History): boolean {
+  const one = steps.some(({ event }) => event.do === 'apply' && event.one);
+  return one && steps.some(({ event }) => event.do === 'cut');
+}
+
+function withData({ steps }: History): boolean {
+  return steps.some(({ event }) => event.do === 'apply' && event.volume);
+}
+
 function withSecrets({ steps }: History): boolean {
   return steps.some(({ event }) => event.do === 'apply' && event.secret !== undefined);
 }
 
-/** Others have nothing to find here, and take their time. */
 function preempting({ steps }: History): boolean {
   const seen = new Set(steps.map(({ event }) => event.do === 'apply' && event.preempt));
   return seen.has('takes') && seen.has('yields');
@@ -104,9 +120,14 @@ type Way = readonly [
 
 const ways: readonly Way[] = [
   ['secrets are pruned that a revision names', prunesAll, /was deleted while revision/, withSecrets],
-  ['commits do not compare the key of the leader', { without: ['fence'] }, /./],
+  ['commits do not compare the key of the leader', { without: ['fence'] }, /./, cuttingEtcdOff],
   ['a place is filled while its task still stops', holdsNoPlace, /was made for place/],
-  ['another task starts before a host that is cut off has stopped its own', impatient, /must not run twice/],
+  [
+    'another task starts before a host that is cut off has stopped its own',
+    impatient,
+    /must not run twice/,
+    cuttingHostsOffFromOne,
+  ],
   [
     'tasks are deleted before their host says that they ended',
     changed('services', (writes) =>
@@ -156,6 +177,7 @@ const ways: readonly Way[] = [
       ),
     ),
     /may go anywhere while/,
+    withData,
   ],
   [
     'more tasks make way than the update of their service may change',
