@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ClientReadableStream, ServerWritableStream } from '@grpc/grpc-js';
+import { failCall } from './fail-call.ts';
 import type { BlobChunk } from './gen/gantry/v1/agent.ts';
 
 /** Streams a file to whoever asked for it, as fast as they take it; the file is closed with the call. */
@@ -11,7 +12,7 @@ export function streamBlob(
   call.on('error', () => undefined);
   opening.then(
     (blob) => {
-      blob.on('error', (error) => call.destroy(asStatus(error)));
+      blob.on('error', (error) => failCall(call, asStatus(error)));
       call.on('close', () => blob.destroy());
       blob.on('data', (data: Buffer) => {
         if (!call.write({ data })) blob.pause();
@@ -19,7 +20,7 @@ export function streamBlob(
       call.on('drain', () => blob.resume());
       blob.on('end', () => call.end());
     },
-    (error: unknown) => call.destroy(asStatus(error)),
+    (error: unknown) => failCall(call, asStatus(error)),
   );
 }
 

@@ -229,12 +229,16 @@ class ServerCall extends Emitter {
 
   /** An error of the call is its status, as in grpc-js. */
   override emit(event: string, ...args: unknown[]): void {
-    if (event === 'error') this.destroy(args[0] as Error);
+    if (event === 'error') {
+      const [error] = args;
+      this.#connection.down(() => this.#client.fail(error as Error));
+      this.#process.clock.soon(() => this.gone());
+    }
     super.emit(event, ...args);
   }
 
-  destroy(error: Error): void {
-    this.#connection.down(() => this.#client.fail(error));
+  /** Sends no status, as in grpc-js: the other side waits on. */
+  destroy(): void {
     this.#process.clock.soon(() => this.gone());
   }
 

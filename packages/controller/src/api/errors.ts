@@ -32,6 +32,11 @@ export function toStatus(error: unknown): Partial<ServiceError> {
   return { code, details: ours.message, metadata };
 }
 
+/** Any error as what ends a streaming call. */
+export function asCallError(error: unknown): Error {
+  return Object.assign(new Error(asGantryError(error).message), toStatus(error));
+}
+
 /** A unary handler from a function that answers or throws. */
 export function unary<Request, Response>(
   handle: (request: Request) => Response | Promise<Response>,

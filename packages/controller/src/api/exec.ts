@@ -1,10 +1,11 @@
-import { asGantryError, GantryError } from '@gantry/kit/errors';
+import { GantryError } from '@gantry/kit/errors';
 import type { Task } from '@gantry/model/task';
+import { failCall } from '@gantry/proto/fail-call';
 import type { ExecIn } from '@gantry/proto/gen/gantry/v1/exec';
 import type { UserExecCall } from '../relay/exec-relay.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store, View } from '../store/store.ts';
-import { toStatus } from './errors.ts';
+import { asCallError } from './errors.ts';
 import { tasksNamed } from './names.ts';
 
 /** Runs a process in the container that the call's first message names; ends with it, or when the user hangs up. */
@@ -12,9 +13,7 @@ export function execIn(
   { store, relay }: { readonly store: Store; readonly relay: RelayHub },
   call: UserExecCall,
 ): void {
-  // Not destroyed: a call that is destroyed sends no status, and its user would wait for ever.
-  const fail = (error: unknown): void =>
-    void call.emit('error', Object.assign(new Error(asGantryError(error).message), toStatus(error)));
+  const fail = (error: unknown): void => failCall(call, asCallError(error));
   call.on('error', () => undefined);
   call.once('data', ({ body }: ExecIn) => {
     // What follows the first message waits until the host of the task is there to take it.

@@ -1,10 +1,11 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { asGantryError } from '@gantry/kit/errors';
+import { asGantryError, GantryError } from '@gantry/kit/errors';
 import { isTerminal, type Task } from '@gantry/model/task';
+import { failCall } from '@gantry/proto/fail-call';
 import type { LogsRequest, LogsResponse } from '@gantry/proto/gen/gantry/v1/control';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Store } from '../store/store.ts';
-import { toStatus } from './errors.ts';
+import { asCallError } from './errors.ts';
 import { tasksNamed } from './names.ts';
 
 /** A reader that is this far behind is cut off: its memory is not ours to give, messages. */
@@ -37,7 +38,7 @@ export function logs(
     for (const task of sources)
       closers.add(follow(deps, call, task, options ?? { follow: false, previous: false }, finish));
   } catch (error) {
-    call.destroy(Object.assign(new Error(asGantryError(error).message), toStatus(error)));
+    failCall(call, asCallError(error));
   }
 }
 
@@ -58,7 +59,8 @@ function follow(
     return relay.openLogs(task.nodeId ?? '', task.id, options, {
       lines: (lines) => {
         if (call.writableLength > maxBehind) {
-          call.destroy(new Error('the reader is too slow for this log'));
+          const words = 'the reader is too slow for this log';
+          failCall(call, asCallError(new GantryError('exhausted', words)));
           return;
         }
         call.write({

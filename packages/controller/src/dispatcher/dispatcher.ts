@@ -11,6 +11,7 @@ import * as fromModel from '@gantry/proto/from-model';
 import * as toModel from '@gantry/proto/to-model';
 import type { CredentialStore } from '../images/credentials.ts';
 import { streamBlob } from '@gantry/proto/blob-stream';
+import { failCall } from '@gantry/proto/fail-call';
 import type { ImageStore } from '../images/image-store.ts';
 import type { RelayHub } from '../relay/relay-hub.ts';
 import type { Vault } from '../secrets/vault.ts';
@@ -132,7 +133,7 @@ export class Dispatcher {
         call.on('close', () => (open = false));
         this.#mustBeCurrent().then(
           () => open && this.#follow(call),
-          (error: unknown) => call.destroy(asStatus(error)),
+          (error: unknown) => failCall(call, asStatus(error)),
         );
       },
       relay: (call) => {
@@ -178,7 +179,7 @@ export class Dispatcher {
   #follow(call: ServerWritableStream<AssignmentsRequest, AssignmentsMessage>): void {
     const session = this.#deps.leads() ? this.#sessions.get(call.request.sessionId) : undefined;
     if (!session) {
-      call.destroy(unknownSession());
+      failCall(call, unknownSession());
       return;
     }
     const end = (): void => void call.end();

@@ -1,4 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { failCall } from '@gantry/proto/fail-call';
 import type { SessionDown, SessionUp } from '@gantry/proto/gen/gantry/v1/agent';
 import { asStatus, unknownSession } from './answering.ts';
 import type { Session } from './sessions.ts';
@@ -25,7 +26,7 @@ export function hearTalk(call: ServerDuplexStream<SessionUp, SessionDown>, deps:
     open = false;
   };
   const fail = (error: unknown): void => {
-    if (open) call.emit('error', asStatus(error));
+    if (open) failCall(call, asStatus(error));
     open = false;
   };
   const greet = (id: string): void => {

@@ -2,6 +2,7 @@ import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { NodeId } from '@gantry/model/ids';
+import { failCall } from '@gantry/proto/fail-call';
 import type { ExecUp } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ExecIn, ExecOpen, ExecOut } from '@gantry/proto/gen/gantry/v1/exec';
 import { pipeMessages } from './pipe.ts';
@@ -97,7 +98,6 @@ function joinCalls(
   });
 }
 
-/** Ends a call with a status. A call that is destroyed sends none: its peer would wait for ever. */
 function endWith(call: AgentExecCall, code: status, details: string): void {
-  call.emit('error', Object.assign(new Error(details), { code, details }));
+  failCall(call, Object.assign(new Error(details), { code, details }));
 }
