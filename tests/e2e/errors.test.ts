@@ -63,6 +63,18 @@ test('an image that does not exist is refused at its line, before anything is wr
   await nothingChanged();
 });
 
+test.each([
+  ['logs', 'absent'],
+  ['logs', '-f', 'shop/absent'],
+  ['exec', 'absent', '--', 'true'],
+  ['ps', 'absent'],
+  ['why', 'absent'],
+])('a name that is not known ends %s %s with 5', async (...argv) => {
+  const { code, stderr } = await cluster.gantry(...argv);
+  expect(code).toBe(5);
+  expect(stderr).toMatch(/^error: there is no .*absent"/);
+});
+
 test('a published port that is taken is refused at its line, and names the holder', async () => {
   await cluster.ok('apply', '-f', join(example, 'compose.yaml'));
   const { code, stderr, file } = await apply(

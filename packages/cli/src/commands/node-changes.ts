@@ -117,7 +117,7 @@ async function untilEmpty(context: Context, nodes: ReadonlySet<string>): Promise
       ({ nodeId, status }) => nodes.has(nodeId) && !ended.includes(status?.state ?? ''),
     );
     if (left.length === 0) return 0;
-    const words = `${left.length} tasks left: ${left.slice(0, 5).map(taskName).join(', ')}`;
+    const words = `${left.length} left: ${left.slice(0, 5).map(taskName).join(', ')}`;
     if (words !== said) output.say(words);
     said = words;
     if (performance.now() > deadline) {

@@ -1,6 +1,7 @@
 import type { DescribeResponse } from '@gantry/proto/gen/gantry/v1/control';
 import type { ServiceSpec } from '@gantry/proto/gen/gantry/v1/types';
 import { specDifferences } from '@gantry/model/spec-differences';
+import * as toModel from '@gantry/proto/to-model';
 import type { Paint } from './paint.ts';
 import type { Shape } from './output.ts';
 import { nodeShape, serviceShape, taskShape } from './shapes.ts';
@@ -33,7 +34,9 @@ function block<T>(title: string, items: readonly T[], shape: Shape<T>, paint: Pa
 
 /** Every field that is set, by its path; secrets are not shown. */
 function fields(title: string, spec: ServiceSpec, paint: Paint): string {
-  const set = specDifferences(undefined, spec).filter(({ after }) => after !== '' && after !== 'false');
+  const set = specDifferences(undefined, toModel.serviceSpec(spec)).filter(
+    ({ after }) => after !== '' && after !== 'false',
+  );
   const lines = set.map(({ path, after = '' }) => `  ${printable(path)}: ${printable(after)}\n`);
   return `${paint('bold', title)}\n${lines.join('')}`;
 }

@@ -43,7 +43,7 @@ export function taskShape(now: number): Shape<TaskView> {
       stateOf(task),
       age(task.status?.at ?? task.createdAt, now),
       task.id,
-      printable(task.status?.reason ?? ''),
+      printable(reasonOf(task)),
     ],
     wideHeader: ['IMAGE', 'REVISION', 'ADDRESS', 'PID'],
     wideRow: ({ image, revision, status }) => [
@@ -55,6 +55,12 @@ export function taskShape(now: number): Shape<TaskView> {
     name: (task) => task.id,
     empty: 'no tasks',
   };
+}
+
+/** Nothing, where it only says the state again. */
+function reasonOf({ status }: TaskView): string {
+  const { state = '', health = '', reason = '' } = status ?? {};
+  return reason === state || reason === `${state}, ${health}` ? '' : reason;
 }
 
 export function taskName({ stack, service, slot }: { stack: string; service: string; slot: number }): string {

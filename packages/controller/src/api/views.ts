@@ -66,8 +66,7 @@ const beingMade = 'tasks are being made';
 
 /** Why it is not as it should be: the newest task that waits or failed says it best. */
 function note(service: Service, tasks: readonly Task[]): string {
-  if (service.removing)
-    return tasks.length === 0 ? 'being removed' : `being removed: ${tasks.length} tasks left`;
+  if (service.removing) return tasks.length === 0 ? 'being removed' : `being removed, ${tasks.length} left`;
   const newest = [...tasks].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
   const failed = newest.find(({ status }) => status.state === 'failed' || status.state === 'rejected');
   const waiting = newest.find(

@@ -307,7 +307,7 @@ describe('a cluster in memory', () => {
     cluster.settle();
     expect(cluster.serving('edge')).toHaveLength(3);
     const waiting = cluster.tasks('edge').filter(({ nodeId }) => nodeId === undefined);
-    expect(waiting[0]?.status.reason).toContain('n1: host port 8080/tcp is taken');
+    expect(waiting[0]?.status.reason).toContain('n1, n2, n3: host port 8080/tcp is taken');
     cluster.apply('edge', specOf('edge', 5));
     cluster.pass(120_000);
     expectAsWanted(cluster);

@@ -165,6 +165,18 @@ describe('placing', () => {
     expect(placeAll(view).map(({ id }) => id)).toEqual(['high-t']);
   });
 
+  test('says of few hosts why each refuses, what several have in common once', () => {
+    const nodes = ['n3', 'n1', 'n2'].map((id) =>
+      aNode({ id, name: id, ...(id === 'n2' && { availability: 'pause' as const }) }),
+    );
+    const container = aContainer({ reservations: { cpuMillis: 9_000 } });
+    const view = viewOf([...nodes, aRevision({ id: 'r', container }), aTask({ serviceId: 's' })]);
+    const { refused } = placeWaiting(view.derived(clusterOf), 100);
+    expect(refused.map(({ reason }) => reason.split('. To fit')[0])).toEqual([
+      'no host fits: n1, n3: cpu: 4.00 of 4.00 free, 9.00 needed; n2: is cordoned',
+    ]);
+  });
+
   test('says of many hosts how many refuse for which reason, and the numbers add up', () => {
     const nodes = Array.from({ length: 30 }, (_, index) =>
       aNode({ id: `n${index}`, availability: index < 10 ? 'pause' : 'active' }),

@@ -5,7 +5,7 @@ import { answerAt, explain } from './explain.ts';
 import type { NodeClass } from './node-class.ts';
 import type { Requirement } from './requirement.ts';
 
-/** Hosts, and tasks of a group, up to which each host's own reason is given; beyond, hosts are counted by reason. */
+/** Hosts, and tasks of a group, up to which each host's own reason is given, once for hosts that have the same; beyond, hosts are counted by reason. */
 const [spokenHosts, spokenTasks] = [8, 16];
 
 /**
@@ -25,13 +25,15 @@ export function reasonOf(
     const counted = reasons.map(([count, label]) => `${count} ${label}`).join(', ');
     return { reason: `none of ${hosts} hosts fits: ${counted}`, lasting: true };
   }
-  const told = cluster.loads.nodes.flatMap((node, slot) => {
+  const told = new Map<string, string[]>();
+  for (const [slot, node] of cluster.loads.nodes.entries()) {
     const why = node && nodeClass.why(slot);
-    return why === undefined ? [] : [`${node?.name ?? ''}: ${why}`];
-  });
+    if (why !== undefined) told.set(why, [...(told.get(why) ?? []), node?.name ?? '']);
+  }
+  const clauses = [...told].map(([why, names]) => `${names.sort().join(', ')}: ${why}`);
   const { smallestChange } = explain(cluster, requirement);
   const change = smallestChange ? `. To fit: ${smallestChange.words}` : '';
-  return { reason: `no host fits: ${told.sort().join('; ')}${change}`, lasting: false };
+  return { reason: `no host fits: ${clauses.sort().join('; ')}${change}`, lasting: false };
 }
 
 /** The same for a task that is bound to one host, by its row (-1: the host is gone). */

@@ -139,6 +139,12 @@ describe('without a terminal', () => {
     expect((await ran({ argv })).code).toBe(code);
   });
 
+  test('what cannot be run is told in plain words', async () => {
+    expect((await ran({ argv: ['nothing'] })).errors).toMatch(
+      /^exec failed: .*exec: "nothing": executable file not found/,
+    );
+  });
+
   test('environment, directory and user may be chosen; else they are the container’s', async () => {
     const script = 'pwd; echo $EXTRA $PATH; id -u; id -g';
     expect((await ran({ argv: ['/bin/sh', '-c', script] })).output).toBe('/\n/bin\n0\n0\n');

@@ -47,7 +47,8 @@ export async function startExecution(
   plan: ExecPlan,
 ): Promise<Execution> {
   const pidFile = join(deps.bundle, `${execFilePrefix}${key}.pid`);
-  const argv = [deps.runc, '--root', deps.runcRoot, 'exec', '--pid-file', pidFile];
+  // Its log elsewhere, runc says what failed in plain words.
+  const argv = [deps.runc, '--root', deps.runcRoot, '--log', '/dev/null', 'exec', '--pid-file', pidFile];
   if (!plan.tty) {
     const carrier = spawnWithPipes([...argv, ...flagsOf(plan), '--', id, ...plan.argv]);
     return new RuncExecution(deps, [pidFile], carrier);
