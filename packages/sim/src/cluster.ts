@@ -1,12 +1,11 @@
 import { reconcilers, type Doors } from '@gantry/controller/term';
 import type { Reconciler } from '@gantry/controller/reconcilers/reconciler';
-import { encode, keyOf } from '@gantry/controller/store/codec';
 import type { Change } from '@gantry/controller/store/store';
 import { silentLogger, type Logger } from '@gantry/kit/log';
 import type { Node } from '@gantry/model/node';
 import type { ServiceSpec } from '@gantry/model/service';
 import * as fromModel from '@gantry/proto/from-model';
-import { prefix, SimController, type Protection } from './controller.ts';
+import { SimController, type Protection } from './controller.ts';
 import type { EtcdFaults } from './etcd-door.ts';
 import { EtcdState } from './etcd.ts';
 import { GatewayClient, type GatewayFaults } from './gateway.ts';
@@ -148,18 +147,14 @@ export class SimCluster {
     this.ask('apply', { stack, services, prune: false, credentials: [], contents }, onError);
   }
 
-  /** What `gantry node drain|cordon|uncordon` writes. */
-  setAvailability(host: SimHost, availability: Node['availability']): void {
-    const node = this.truth.view.get('node', host.nodeId);
-    if (!node || node.availability === availability) return;
-    this.etcd.put(`${prefix}/${keyOf('node', node.id)}`, Buffer.from(encode({ ...node, availability })));
+  /** What `gantry node drain|cordon|uncordon` asks for. */
+  setAvailability({ name }: SimHost, availability: Node['availability']): void {
+    this.ask('setNode', { names: [name], availability });
   }
 
-  /** What `gantry node label` writes. */
-  setLabels(host: SimHost, labels: Readonly<Record<string, string>>): void {
-    const node = this.truth.view.get('node', host.nodeId);
-    if (!node) return;
-    this.etcd.put(`${prefix}/${keyOf('node', node.id)}`, Buffer.from(encode({ ...node, labels })));
+  /** What `gantry node label` asks for. */
+  setLabels({ name }: SimHost, labels: Readonly<Record<string, string>>): void {
+    this.ask('labelNode', { name, set: labels, unset: [] });
   }
 
   /** Throws Broken with what is not as it should be, once all is quiet. */

@@ -9,6 +9,7 @@ import { behaviours } from './behaviour.ts';
 import { SimCluster } from './cluster.ts';
 import type { Protection } from './controller.ts';
 import type { Event, History } from './history.ts';
+import type { SimHost } from './host.ts';
 
 export interface PlayOptions {
   readonly reconcilers?: readonly Reconciler[];
@@ -67,20 +68,25 @@ async function peace(cluster: SimCluster): Promise<void> {
     host.startAgent();
   }
   await cluster.until(() => cluster.leader() !== undefined, 60_000);
-  for (const host of cluster.hosts) cluster.setAvailability(host, 'active');
   await cluster.until(
     () => {
       // A request of before may still come through, seconds later.
+      const closed = closedHosts(cluster);
+      for (const host of closed) cluster.setAvailability(host, 'active');
       const restless = restlessSpecs(cluster);
       for (const spec of restless) cluster.apply(spec.stack, [peaceful(spec)]);
       const held = heldServices(cluster);
       if (held.length > 0) cluster.ask('hold', { names: held, paused: false });
-      return restless.length + held.length === 0 && cluster.watch.notAsWanted().length === 0;
+      return closed.length + restless.length + held.length === 0 && cluster.watch.notAsWanted().length === 0;
     },
     peaceMs,
     1_000,
   );
   cluster.expectAsWanted();
+}
+
+function closedHosts({ hosts, truth }: SimCluster): readonly SimHost[] {
+  return hosts.filter(({ nodeId }) => truth.view.get('node', nodeId)?.availability !== 'active');
 }
 
 function restlessSpecs(cluster: SimCluster): readonly ServiceSpec[] {
