@@ -88,6 +88,23 @@ test('what was said of an end stands, also if its host loses power before it is 
   }
 });
 
+test('what must never run twice moves stop-first also while an update away from that is held', async () => {
+  for (const seed of range(4)) {
+    const cluster = await started({ seed });
+    cluster.apply('shop', [web(1, { availability: 'prefer-one' })]);
+    await cluster.pass(10_000);
+    await comesToRest(cluster);
+    cluster.apply('shop', [web(1, { availability: 'prefer-available' })]);
+    cluster.ask('hold', { names: ['shop/web'], paused: true });
+    await cluster.pass(1_000);
+    const host = cluster.hosts.find((one) => one.running().length > 0)!;
+    cluster.setAvailability(host, 'drain');
+    expect(await cluster.until(() => host.running().length === 0, 30_000)).toBe(true);
+    cluster.ask('hold', { names: ['shop/web'], paused: false });
+    await comesToRest(cluster);
+  }
+});
+
 test('a controller that did not hear that it won the lead does not wait for itself for ever', async () => {
   const cluster = new SimCluster({ seed: 3, hosts: 1, controllers: 1, faults: { lostAnswers: 1 } });
   cluster.start();

@@ -26,9 +26,10 @@ reconcilerContract(services, (view, before) => {
     const old = tasksOf(before).filter((task) => task.serviceId === service.id);
     const { order } = service.spec.update ?? defaultUpdate;
     const versions = [service.spec, view.get('revision', targetRevision(service))];
-    const target = view.get('revision', targetRevision(service));
+    const running = [targetRevision(service), ...old.map(({ revisionId }) => revisionId)];
     const stopFirst =
-      (target && isFenced(target)) || versions.some((version) => version && mustStopFirst(version, order));
+      running.some((id) => isFenced(view.get('revision', id) ?? {})) ||
+      versions.some((version) => version && mustStopFirst(version, order));
     if (service.spec.job) continue;
     if (service.removing || stopFirst || service.spec.mode.kind === 'global') continue;
     const { replicas } = service.spec.mode;

@@ -1,7 +1,7 @@
 import { isFenced } from '@gantry/model/fence';
 import type { RevisionId } from '@gantry/model/ids';
 import type { Service } from '@gantry/model/service';
-import type { Task } from '@gantry/model/task';
+import { isTerminal, type Task } from '@gantry/model/task';
 import {
   defaultRollback,
   defaultUpdate,
@@ -55,7 +55,7 @@ export function rolloutOf(
     proven: true,
     cautious: false,
     stopFirst:
-      isFenced(view.get('revision', target) ?? {}) ||
+      isGuarded(view, service, target) ||
       [service.spec, view.get('revision', target)].some(
         (version) => version && mustStopFirst(version, policy.order),
       ),
@@ -64,6 +64,16 @@ export function rolloutOf(
   };
   const proven = !active || update.back || isProven(view, rollout);
   return { ...rollout, proven, cautious: !proven && isServing(view, rollout) };
+}
+
+/** Tasks that must never run twice are here, or will be. The target alone does not say: an update away from them may be held. */
+function isGuarded(view: View, service: Service, target: RevisionId): boolean {
+  const guarded = [...view.revisionsOfService(service.id)].filter(isFenced).map(({ id }) => id);
+  if (guarded.length === 0) return false;
+  if (guarded.includes(target)) return true;
+  for (const { revisionId, status } of view.tasksOfService(service.id))
+    if (!isTerminal(status.state) && guarded.includes(revisionId)) return true;
+  return false;
 }
 
 export function policyOf({ spec }: Service, update: UpdateStatus | undefined): UpdatePolicy {
