@@ -129,7 +129,9 @@ export function leadWhenElected(
   const end = (): Promise<void> => {
     turn++;
     const ending = term;
-    ended = ended.then(async () => (await ending)?.close());
+    // Of a term that did not begin `fatal` has heard; there is nothing to close.
+    const begun = ending.catch(() => undefined);
+    ended = ended.then(async () => (await begun)?.close());
     return ended;
   };
   election.start(
