@@ -105,6 +105,30 @@ test('what must never run twice moves stop-first also while an update away from 
   }
 });
 
+test('a place that goes back to a host port is not filled before its other task has gone', async () => {
+  const port = { target: 80, published: 8_080, protocol: 'tcp', mode: 'host' } as const;
+  for (const seed of range(4)) {
+    const cluster = await started({ seed, hosts: 4 });
+    cluster.apply('shop', [web(4, { ports: [port] })]);
+    await cluster.pass(2_000);
+    cluster.apply('shop', [web(4)]);
+    const tasks = () => [...cluster.truth.view.all('task')].filter(({ status }) => status.ready);
+    expect(await cluster.until(() => tasks().length === 5, 2_000, 10), 'one has come first').toBe(true);
+    const [slot] = tasks().flatMap((a) =>
+      tasks().flatMap((b) => (a.id < b.id && a.slot === b.slot ? a.slot : [])),
+    );
+    const [old] = tasks()
+      .filter((task) => task.slot === slot)
+      .sort((a, b) => a.createdAt - b.createdAt);
+    cluster.ask('rollback', { name: 'shop/web' });
+    await cluster.pass(20);
+    const host = cluster.hosts.find(({ nodeId }) => nodeId === old?.nodeId);
+    host!.containers.end(old!.id, { exitCode: 1, oom: false, at: cluster.world.clock.now() });
+    await cluster.pass(2_000);
+    await comesToRest(cluster);
+  }
+});
+
 test('a controller that did not hear that it won the lead does not wait for itself for ever', async () => {
   const cluster = new SimCluster({ seed: 3, hosts: 1, controllers: 1, faults: { lostAnswers: 1 } });
   cluster.start();

@@ -144,7 +144,10 @@ function makingWay(
   if (ended?.revisionId !== step.wanted) return { ...step, candidate };
   const restart = restartOf(rollout.service, place.key, ended, step.wanted, rollout.now);
   if (restart.kind === 'never') return { ...step, rolling: true };
-  return { ...step, restart, rolling: true, ...(rollout.now >= restart.at && { create: step.wanted }) };
+  if (rollout.now < restart.at) return { ...step, restart, rolling: true };
+  return rollout.stopFirst
+    ? { ...step, candidate }
+    : { ...step, restart, rolling: true, create: step.wanted };
 }
 
 /** Nothing live is there: fill it, unless something still has to end or the restart policy says wait. */
