@@ -55,10 +55,11 @@ export async function startController(
   const usage = new UsageBoard(systemClock, log);
   if (config.nats !== undefined) usage.start(config.nats);
 
-  const leading = leadWhenElected(
+  const leading = leadWhenElected({
+    ...base,
     election,
     store,
-    async () => {
+    begin: async () => {
       await adoptListFile(files, list);
       return startTerm({
         ...base,
@@ -80,12 +81,12 @@ export async function startController(
         serve: (doors) => serve(config.listen, doors, log),
       });
     },
-    (error) => {
+    fatal: (error) => {
       // Half a term is worse than none: end, and let the next controller (or this one, started again) lead.
       log.error('the controller cannot lead', { error: String(error) });
       process.exit(1);
     },
-  );
+  });
   return {
     close: async () => {
       standby.close();

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
+import { silentLogger } from '@gantry/kit/log';
+import { VirtualClock } from '@gantry/kit/virtual-clock';
 import { leadWhenElected, type Term } from './term.ts';
 
 /** An election that is won and lost when the test says so. */
@@ -11,22 +14,43 @@ function election() {
   return { hears, start };
 }
 
-const caughtUp = { reached: () => Promise.resolve() };
+const base = { store: { reached: () => Promise.resolve() }, clock: systemClock, log: silentLogger };
 
 test('a term that cannot begin is told once, and closing is no failure', async () => {
   const { hears, start } = election();
   const told: unknown[] = [];
-  const error = new GantryError('unreachable', 'etcd: connection reset');
-  const leading = leadWhenElected(
-    { start },
-    caughtUp,
-    () => Promise.reject(error),
-    (why) => void told.push(why),
-  );
+  const error = new GantryError('invalid', 'its address is in use');
+  const leading = leadWhenElected({
+    ...base,
+    election: { start },
+    begin: () => Promise.reject(error),
+    fatal: (why) => void told.push(why),
+  });
   hears.win(7);
   await new Promise(setImmediate);
   await expect(leading.close()).resolves.toBe(undefined);
   expect(told).toEqual([error]);
+});
+
+test('while etcd does not answer a term is tried again, as long as the lead lasts', async () => {
+  const { hears, start } = election();
+  const clock = new VirtualClock();
+  let tries = 0;
+  const begin = (): Promise<Term> => {
+    tries++;
+    return Promise.reject(new GantryError('unreachable', 'etcd: connection reset'));
+  };
+  const fatal = (error: unknown): never => {
+    throw error;
+  };
+  const leading = leadWhenElected({ ...base, clock, election: { start }, begin, fatal });
+  hears.win(7);
+  await clock.advance(1_100);
+  expect(tries).toBe(6);
+  hears.lose();
+  await clock.advance(1_000);
+  expect(tries).toBe(6);
+  await leading.close();
 });
 
 test('a term begins once the last one has ended', async () => {
@@ -42,7 +66,8 @@ test('a term begins once the last one has ended', async () => {
     };
     return Promise.resolve({ close });
   };
-  const leading = leadWhenElected({ start }, caughtUp, begin, (error) => happened.push(String(error)));
+  const fatal = (error: unknown): void => void happened.push(String(error));
+  const leading = leadWhenElected({ ...base, election: { start }, begin, fatal });
   hears.win(7);
   await new Promise(setImmediate);
   hears.lose();

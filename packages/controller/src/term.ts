@@ -1,4 +1,5 @@
-import type { Clock } from '@gantry/kit/clock';
+import { sleep, type Clock } from '@gantry/kit/clock';
+import { asGantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
 import type { Random } from '@gantry/kit/random';
 import type { EncryptionMode } from '@gantry/model/node';
@@ -93,7 +94,12 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
   });
   const relay = new RelayHub(newId, deps.clock);
   const dispatcher = new Dispatcher({ ...base, relay, natsUrl: deps.agentNats });
-  await dispatcher.start();
+  try {
+    await dispatcher.start();
+  } catch (error) {
+    dispatcher.close();
+    throw error;
+  }
   const settings = { ...defaultSettings, silenceMs, nodePool, fenceMs };
   const loop = startLoop({ ...base, settings });
   const foretelling: Foretelling = (view, writes, wants) =>
@@ -112,17 +118,27 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
   };
 }
 
+export interface LeadDeps {
+  readonly election: Pick<Election, 'start'>;
+  readonly store: Pick<Store, 'reached'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly begin: () => Promise<Term>;
+  /** Hears of a term that cannot begin, however often it is tried. */
+  readonly fatal: (error: unknown) => void;
+}
+
+/** Between two tries to begin a term, ms. */
+const againMs = 200;
+
 /**
- * Begins a term at each win of the election and ends it when the lead is lost; `fatal` hears of a term that cannot. A term
- * begins once the view shows everything that was written before the win: a leader that sees less would tell agents to stop
- * what a former leader has started.
+ * Begins a term at each win of the election and ends it when the lead is lost. A term begins once the view shows everything
+ * that was written before the win: a leader that sees less would tell agents to stop what a former leader has started. While
+ * etcd does not answer (what took the last leader may have taken a member of it, too) it is tried again as long as the lead lasts.
  */
-export function leadWhenElected(
-  election: Pick<Election, 'start'>,
-  store: Pick<Store, 'reached'>,
-  begin: () => Promise<Term>,
-  fatal: (error: unknown) => void,
-): { close(): Promise<void> } {
+export function leadWhenElected({ election, store, clock, log, begin, fatal }: LeadDeps): {
+  close(): Promise<void>;
+} {
   let turn = 0;
   let term: Promise<Term | undefined> = Promise.resolve(undefined);
   let ended: Promise<void> = Promise.resolve();
@@ -134,11 +150,23 @@ export function leadWhenElected(
     ended = ended.then(async () => (await begun)?.close());
     return ended;
   };
+  const beginIn = async (mine: number): Promise<Term | undefined> => {
+    while (mine === turn) {
+      try {
+        return await begin();
+      } catch (error) {
+        if (!asGantryError(error).retryable) throw error;
+        log.warn('cannot begin to lead, trying again', { error: String(error) });
+        await sleep(clock, againMs);
+      }
+    }
+    return undefined;
+  };
   election.start(
     (createdAt) => {
       const mine = ++turn;
       // One term after another: the doors of the last must be shut.
-      term = ended.then(() => store.reached(createdAt)).then(() => (mine === turn ? begin() : undefined));
+      term = ended.then(() => store.reached(createdAt)).then(() => beginIn(mine));
       term.catch(fatal);
     },
     () => void end().catch(fatal),

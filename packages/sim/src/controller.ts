@@ -119,15 +119,16 @@ export class SimController {
         version: 'simulated',
         serve: (doors) => this.#serve(process, doors),
       });
-    const leading = leadWhenElected(
+    const leading = leadWhenElected({
+      ...base,
       election,
-      without.includes('catching up') ? atOnce : store,
+      store: without.includes('catching up') ? atOnce : store,
       begin,
-      (error) => {
+      fatal: (error) => {
         log.error('the controller cannot lead', { error: String(error) });
         if (process.alive) this.#die();
       },
-    );
+    });
     this.#close = async () => {
       await leading.close();
       await election.resign();
