@@ -49,15 +49,23 @@ export class ShopLab {
     return tasks.map((taskId) => ({ taskId, address: this.hosts.address(taskId) }));
   }
 
+  /** The database, with the task that it has now. */
+  db(task: string) {
+    return anEndpoint('db', vip.db, this.backends(task), {
+      ports: [port(5432), port(5353, { protocol: 'udp' })],
+      networking: aNetworking(['back'], { internal: true }),
+    });
+  }
+
   services(webs: readonly string[] = [web1, web2, web3]) {
     const web = this.backends(...webs);
     return [
       anEndpoint('web', vip.web, web, { networking: aNetworking(['front']) }),
-      anEndpoint('app', vip.app, this.backends(app1), { networking: aNetworking(['front', 'back']) }),
-      anEndpoint('db', vip.db, this.backends(db3), {
-        ports: [port(5432), port(5353, { protocol: 'udp' })],
-        networking: aNetworking(['back'], { internal: true }),
+      anEndpoint('app', vip.app, this.backends(app1), {
+        ports: [port(5354, { protocol: 'udp' })],
+        networking: aNetworking(['front', 'back']),
       }),
+      this.db(db3),
       anEndpoint('sticky', vip.sticky, web, {
         networking: aNetworking(['front'], { affinity: 'client' }),
       }),

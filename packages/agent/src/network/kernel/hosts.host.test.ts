@@ -9,6 +9,9 @@ import {
   web2,
   web3,
 } from '../../../../../tests/support/net-lab/shop.ts';
+import type { Exec } from '@gantry/kit/exec';
+import { Leads } from '../plan/leads.ts';
+import { forgetFlows } from './flows.ts';
 import { aNetworking, anEndpoint, aTask } from '../../../../../tests/support/networks.ts';
 
 const shop = new ShopLab();
@@ -127,6 +130,49 @@ test('a UDP flow leaves a task that is no backend any more, and finds one that i
   expect(rest).toContain((await flow.again()).split(' ')[0]);
   await flow.end();
   await hosts.tell(shop.services());
+});
+
+test('UDP flows to tasks that left while the agent was dead are forgotten when it is back; the others go on', async () => {
+  const flows = await Promise.all([
+    lab.hold(`/run/netns/gt-${app1}`, '--udp', vip.web, '80'),
+    lab.hold('outside', '--udp', lab.address('h1'), '5353'),
+    lab.hold('outside', '--udp', lab.address('h1'), '5354'),
+  ]);
+  const [[first = ''] = [], , stays] = flows.map(({ first }) => first.split(' '));
+  expect(stays?.[0]).toBe(app1);
+  const rest = [web1, web2, web3].filter((task) => task !== first);
+  await hosts.network('h1').close();
+  await hosts.start('h1');
+  // Its first word is of a cluster in which one task has left, and another has moved.
+  await hosts.tell(shop.services(rest).map((one) => (one.service === 'db' ? shop.db(web2) : one)));
+  const said = await Promise.all(flows.map((flow) => flow.again()));
+  expect(rest).toContain(said[0]?.split(' ')[0]);
+  expect(said[1]).toMatch(`${web2} ${client} `);
+  expect(said[2]).toBe(flows[2].first);
+  await Promise.all(flows.map((flow) => flow.end()));
+  await hosts.tell(shop.services());
+});
+
+test('UDP flows to many that left are forgotten by one look and one command, and none by one look', async () => {
+  const runs: string[] = [];
+  const exec: Exec = (argv, options) => {
+    runs.push(argv.join(' '));
+    return lab.exec('h1')(argv, options);
+  };
+  const flows = Array.from({ length: 40 }, (_, index) => {
+    const [vipOf, at] = [`10.211.7.${index + 1}`, `10.210.2.${100 + index}`];
+    return `-A -t 60 -s 10.210.1.77 -d ${vipOf} -r ${at} -q 10.210.1.77 -p udp --sport 999 --dport 53 --reply-port-src 53 --reply-port-dst 999`;
+  });
+  await lab.exec('h1')(['sh', '-c', 'cat | conntrack -R -'], { input: `${flows.join('\n')}\n` });
+  const env = { containerPool: '10.210.0.0/16', leads: new Leads(), taken: () => new Set<string>(), opened: new Set<number>() }; // prettier-ignore
+  const { stdout } = await lab.exec('h1')(['conntrack', '-L', '-p', 'udp', '-d', '10.211.7.0/24']);
+  expect(stdout.match(/dst=10\.211\.7\./g)).toHaveLength(40);
+  expect(await forgetFlows(exec, () => env)).toBeUndefined();
+  expect(runs).toEqual([expect.stringContaining('conntrack -L'), expect.stringContaining('conntrack -R')]);
+  const left = await lab.exec('h1')(['conntrack', '-L', '-p', 'udp', '-d', '10.211.7.0/24']);
+  expect(left.stdout).toBe('');
+  expect(await forgetFlows(exec, () => env)).toBeUndefined();
+  expect(runs).toHaveLength(3);
 });
 
 test('a connection to a container that is gone ends at once', async () => {

@@ -100,6 +100,7 @@ class KernelNetwork implements Network {
     } finally {
       this.#watch.start(); // it tries again what failed
     }
+    await this.#host?.forgotten();
   }
 
   async attach(containerId: string, hostPorts: readonly PortSpec[]): Promise<Attachment> {

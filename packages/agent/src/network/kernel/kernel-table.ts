@@ -33,10 +33,9 @@ export class KernelTable {
       await this.#nft.change(transaction.text);
     } catch (error) {
       this.#log.warn('the rules were changed by others, building them anew', { error: String(error) });
-      await this.rebuild(input);
+      return this.rebuild(input);
     }
-    // Not before the rules hold, or a flow would be back with its next packet.
-    this.#forgotten = this.#forgotten.then(() => this.#forgetFlows(transaction));
+    this.#forgetAfter(transaction);
   }
 
   /** Resolves once the UDP flows that the changes so far left on a wrong way are forgotten. */
@@ -48,8 +47,10 @@ export class KernelTable {
   async rebuild(input: TableInput): Promise<void> {
     this.#book = undefined;
     const book = new TableBook(this.#config);
-    await this.#nft.change(book.whole(input).text);
+    const transaction = book.whole(input);
+    await this.#nft.change(transaction.text);
     this.#book = book;
+    this.#forgetAfter(transaction);
     this.#fixed = fixedBlocks((await this.#blocks()) ?? new Map());
   }
 
@@ -73,9 +74,15 @@ export class KernelTable {
     return tableBlocks(await this.#nft.list('ruleset inet'));
   }
 
-  async #forgetFlows(transaction: Transaction): Promise<void> {
-    const failed = await forgetFlows(this.#exec, transaction);
-    if (failed !== undefined)
-      this.#log.warn('UDP flows of gone tasks could not be forgotten', { why: failed });
+  /** Not before the rules hold, or a flow would be back with its next packet. */
+  #forgetAfter({ left, opened }: Transaction): void {
+    if (!left && opened.length === 0) return;
+    this.#forgotten = this.#forgotten.then(async () => {
+      const book = this.#book;
+      if (!book) return; // it is made anew, and then all flows are looked at
+      const failed = await forgetFlows(this.#exec, () => book.strays(opened));
+      if (failed !== undefined)
+        this.#log.warn('UDP flows of gone tasks could not be forgotten', { why: failed });
+    });
   }
 }

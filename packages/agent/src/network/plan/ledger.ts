@@ -5,10 +5,17 @@ import { noElements, type ElementChanges, type Elements } from './elements.ts';
 /** Elements of the table by who they stand there for. */
 export class Ledger {
   readonly #owned = new Map<string, Elements>();
+  readonly #onTurn: (before: Elements, after: Elements) => void;
+
+  constructor(onTurn: (before: Elements, after: Elements) => void = () => undefined) {
+    this.#onTurn = onTurn;
+  }
 
   /** Takes the place of what stood there for this owner; nothing is owned by who has no elements. */
   set(owner: string, elements: Elements, changes: ElementChanges): void {
-    changes.note(this.#owned.get(owner) ?? noElements, elements);
+    const before = this.#owned.get(owner) ?? noElements;
+    changes.note(before, elements);
+    this.#onTurn(before, elements);
     if (elements.size === 0) this.#owned.delete(owner);
     else this.#owned.set(owner, elements);
   }

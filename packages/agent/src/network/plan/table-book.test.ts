@@ -43,10 +43,10 @@ test('a change of one service says nothing of the others', () => {
   const book = new TableBook(testConfig);
   book.whole({ ...nothing, endpoints });
   const after = endpoints.map((one, id) => (id === 77 ? { ...one, backends: [] } : one));
-  const { text, leftBackends } = book.change({ ...nothing, endpoints: after });
+  const { text, left } = book.change({ ...nothing, endpoints: after });
   expect(text.split('\n').filter(Boolean)).toHaveLength(2);
   expect(text).toContain('10.211.1.77');
-  expect(leftBackends).toEqual(['10.210.2.77']);
+  expect(left).toBe(true);
 });
 
 test('a port that two services want is with the first, and goes to the other when that lets go', () => {
@@ -74,14 +74,30 @@ test('a backend of this host without a container is not led to', () => {
   expect(model.get('vip_size', '10.211.0.1')).toBeUndefined();
 });
 
-test('a published UDP port that something answers on now makes its old flows be forgotten', () => {
+test('a transaction says whether flows may be on a wrong way: not when others come, or a TCP port opens', () => {
   const ports = [aPort(53, { protocol: 'udp' }), aPort(80)];
+  const backends = (...lasts: readonly number[]) =>
+    anEndpoint(
+      'x',
+      '',
+      lasts.map((last) => ({ taskId: `t${last}`, address: `10.210.2.${last}` })),
+    ).backends;
   const book = new TableBook(testConfig);
-  const empty = anEndpoint('dns', '10.211.0.1', [], { ports });
-  book.whole({ ...nothing, endpoints: [empty] });
-  const ready = {
-    ...empty,
-    backends: anEndpoint('x', '', [{ taskId: 'a', address: '10.210.2.2' }]).backends,
+  const dns = (...lasts: readonly number[]) => ({
+    ...anEndpoint('dns', '10.211.0.1', [], { ports }),
+    backends: backends(...lasts),
+  });
+  const told = (endpoints: readonly ReturnType<typeof dns>[], more = {}) => {
+    const { left, opened } = book.change({ ...nothing, endpoints, ...more });
+    return { left, opened };
   };
-  expect(book.change({ ...nothing, endpoints: [ready] }).openedUdp).toEqual([53]);
+  book.whole({ ...nothing, endpoints: [dns()] });
+  expect(told([dns(2)])).toEqual({ left: false, opened: [53] });
+  expect(told([dns(2, 3)])).toEqual({ left: false, opened: [] });
+  expect(told([dns(3)])).toEqual({ left: true, opened: [] });
+  expect(told([{ ...dns(), idle: ['10.210.2.3'] }])).toEqual({ left: true, opened: [] });
+  expect(told([dns()]), 'its address may go to another').toEqual({ left: true, opened: [] });
+  const local = aLocal(2, [], [aPort(5_353, { protocol: 'udp', mode: 'host' })]);
+  expect(told([dns()], { locals: [local] }), 'a port of mode host').toEqual({ left: false, opened: [5_353] });
+  expect(told([dns()])).toEqual({ left: true, opened: [] });
 });

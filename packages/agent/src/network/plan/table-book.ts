@@ -3,10 +3,12 @@ import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignmen
 import { numberOf } from './address-plan.ts';
 import { balancingOf } from './balancing.ts';
 import { ElementChanges, noElements, type Elements } from './elements.ts';
+import { Leads } from './leads.ts';
 import { Ledger, PortClaims } from './ledger.ts';
 import { comboChains, localElements, networkSet, peerElements, type Local, type PeerEnv } from './locals.ts';
 import { Memberships } from './memberships.ts';
 import { ruleset, table, type RulesetConfig } from './ruleset.ts';
+import type { StrayEnv } from './strays.ts';
 
 /** What the whole table follows from. */
 export interface TableInput {
@@ -17,14 +19,14 @@ export interface TableInput {
 
 export type TableConfig = RulesetConfig & PeerEnv;
 
-/** One nft transaction, and the UDP flows that it leaves on a wrong way. */
+/** One nft transaction, and whether it may leave UDP flows on a wrong way. */
 export interface Transaction {
   /** Empty if nothing changes. */
   readonly text: string;
-  /** Containers that a service does not lead to any more. */
-  readonly leftBackends: readonly string[];
+  /** Something has left: flows may go on to it. */
+  readonly left: boolean;
   /** Published UDP ports that nothing answered on and something does now. */
-  readonly openedUdp: readonly number[];
+  readonly opened: readonly number[];
 }
 
 /**
@@ -36,8 +38,11 @@ export class TableBook {
   readonly #endpoints = new Map<string, EndpointAssignment>();
   /** The services as they were last told. */
   #last: readonly EndpointAssignment[] = [];
-  readonly #services = new Ledger();
-  readonly #tasks = new Ledger();
+  readonly #leads = new Leads();
+  /** What a change did to where flows are led, until it is told of. */
+  #turns: ReturnType<Leads['turn']>[] = [];
+  readonly #services = new Ledger((before, after) => this.#turns.push(this.#leads.turn(before, after)));
+  readonly #tasks = new Ledger((before, after) => this.#turns.push(this.#leads.turn(before, after)));
   readonly #networks = new Ledger();
   readonly #peers = new Ledger();
   readonly #claims = new PortClaims();
@@ -57,10 +62,19 @@ export class TableBook {
     return [...this.#made.keys()];
   }
 
-  /** The transaction that makes the table from nothing, or in place of whatever stands there. */
+  /**
+   * The transaction that makes the table from nothing, or in place of whatever stands there. What flows the kernel remembers
+   * from before is not known: any may be on a wrong way.
+   */
   whole(input: TableInput): Transaction {
-    const { text, ...rest } = this.change(input);
-    return { ...rest, text: `${ruleset(this.#config)}${text}` };
+    const { text } = this.change(input);
+    return { left: true, opened: this.#leads.ports(), text: `${ruleset(this.#config)}${text}` };
+  }
+
+  /** What tells which UDP flows are on a wrong way by now. */
+  strays(opened: readonly number[]): StrayEnv {
+    const { containerPool } = this.#config;
+    return { containerPool, leads: this.#leads, opened: new Set(opened), taken: () => this.#taken() };
   }
 
   /** The transaction that leads here from what the book knows. */
@@ -74,17 +88,20 @@ export class TableBook {
       this.#claims.release(attachment.containerId, attachment.hostPorts);
     for (const id of gone) this.#claims.release(id);
     for (const { serviceId, ports } of changed) this.#claims.release(serviceId, ports);
-    const left = [
-      ...gone.flatMap((id) => this.#forget(id, changes)),
-      ...changed.flatMap((endpoint) => this.#leftBy(endpoint)),
-    ];
-    const openedUdp = changed.flatMap((endpoint) => this.#openedBy(endpoint));
+    const left = gone.length > 0 || changed.some((endpoint) => this.#hasLost(endpoint));
+    for (const id of gone) this.#forget(id, changes);
     for (const endpoint of changed) this.#takeService(endpoint, changes);
     this.#peers.set('peers', peerElements(input.peers, this.#config), changes);
     const made = this.#takeLocals(input.locals, changes);
     const text = transactionText(changes, without(this.#made, made), without(made, this.#made));
     this.#made = made;
-    return { text, leftBackends: left, openedUdp };
+    const turns = this.#turns;
+    this.#turns = [];
+    return {
+      text,
+      left: left || turns.some((turn) => turn.left),
+      opened: turns.flatMap(({ opened }) => opened),
+    };
   }
 
   /** Services to be looked at, and those that are no more. */
@@ -110,24 +127,22 @@ export class TableBook {
     return { changed, gone: stale.map(({ serviceId }) => serviceId).filter((id) => !seen.has(id)) };
   }
 
-  #forget(id: string, changes: ElementChanges): readonly string[] {
-    const backends = this.#endpoints.get(id)?.backends ?? [];
+  #forget(id: string, changes: ElementChanges): void {
     this.#members.forget(id);
     this.#endpoints.delete(id);
     this.#services.set(id, noElements, changes);
-    return backends.map(({ address }) => address);
   }
 
-  #leftBy({ serviceId, backends }: EndpointAssignment): readonly string[] {
-    const now = new Set(backends.map(({ address }) => address));
-    const before = this.#endpoints.get(serviceId)?.backends ?? [];
-    return before.map(({ address }) => address).filter((address) => !now.has(address));
+  /** True if an address that a task of the service had is its no more. */
+  #hasLost(endpoint: EndpointAssignment): boolean {
+    const before = this.#endpoints.get(endpoint.serviceId);
+    if (!before) return false;
+    const now = new Set(addressesOf(endpoint));
+    return addressesOf(before).some((address) => !now.has(address));
   }
 
-  #openedBy({ serviceId, backends, ports }: EndpointAssignment): readonly number[] {
-    const before = this.#endpoints.get(serviceId)?.backends.length ?? 0;
-    if (before > 0 || backends.length === 0) return [];
-    return ports.filter(({ protocol }) => protocol === 'udp').map(({ published }) => published);
+  #taken(): ReadonlySet<string> {
+    return new Set([...this.#live, ...[...this.#endpoints.values()].flatMap(addressesOf)]);
   }
 
   #takeService(endpoint: EndpointAssignment, changes: ElementChanges): void {
@@ -164,6 +179,10 @@ export class TableBook {
     }
     return made;
   }
+}
+
+function addressesOf({ backends, idle }: EndpointAssignment): readonly string[] {
+  return [...backends.map(({ address }) => address), ...idle];
 }
 
 /** Two lists without what they begin and what they end with alike. */
