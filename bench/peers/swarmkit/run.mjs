@@ -25,7 +25,9 @@ const packages = [
 const run = (program, args, options = {}) =>
   execFileSync(program, args, { stdio: ['ignore', 2, 2], ...options });
 
-run('apt-get', ['install', '-y', '--no-install-recommends', ...packages]);
+const install = ['install', '-y', '--no-install-recommends', '--no-upgrade', ...packages];
+refuseUpgrades(install);
+run('apt-get', install);
 const source = join(dir, 'source');
 mkdirSync(dir, { recursive: true });
 if (!existsSync(source)) fetchSource();
@@ -39,6 +41,14 @@ run('go', ['test', '-c', '-o', program, './manager/scheduler'], {
   env: { ...process.env, GO111MODULE: 'off', GOPATH: gopath },
 });
 console.log(program);
+
+/** A bench brings what it lacks; what is installed, also what that depends on, stays as it is. */
+function refuseUpgrades(argv) {
+  const told = execFileSync('apt-get', ['--simulate', ...argv], { encoding: 'utf8' });
+  const upgraded = [...told.matchAll(/^Inst (\S+) \[/gm)].map(([, name]) => name);
+  if (upgraded.length > 0)
+    throw new Error(`apt would upgrade ${upgraded.join(', ')}: upgrade them yourself first`);
+}
 
 /** The part of the source package that is SwarmKit, by apt with a list of its own. */
 function fetchSource() {
