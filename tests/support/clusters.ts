@@ -1,7 +1,5 @@
 import fc from 'fast-check';
-import { payloadId, type ContentMount } from '@gantry/model/content';
 import type { Dependency } from '@gantry/model/dependency';
-import type { JobRun, JobSpec, JobStatus } from '@gantry/model/job';
 import type { Node } from '@gantry/model/node';
 import type { AnyObject } from '@gantry/model/objects';
 import { defaultPlacement } from '@gantry/model/placement';
@@ -9,19 +7,16 @@ import type { Revision, Service, ServiceSpec, SpecSettings } from '@gantry/model
 import { isTerminal, taskStates, type Task } from '@gantry/model/task';
 import type { UpdatePolicy, UpdateStatus } from '@gantry/model/update';
 import type { NamedVolumeMount } from '@gantry/model/volume';
-import { aContainer, aNode, aRevision, aSecret, aService, aSpec, aTask, noon } from './builders.ts';
+import { aContainer, aNode, aRevision, aService, aSpec, aTask, noon } from './builders.ts';
+import { jobOf } from './random-jobs.ts';
+import { moment } from './random-moments.ts';
+import { secret, secrets } from './random-secrets.ts';
 
 /** Random clusters: a few nodes, services and revisions with few ids, so that things meet. */
 export type Cluster = readonly AnyObject[];
 
 const nodeIds = ['n1', 'n2', 'n3', 'n4'];
 const serviceIds = ['s1', 's2', 's3'];
-/** Long ago, or so short ago that a watch or a back-off still goes on. */
-const moment = fc.oneof(
-  fc.integer({ min: noon - 700_000, max: noon }),
-  fc.integer({ min: noon - 10_000, max: noon }),
-);
-
 function nodeOf(id: string, index: number): fc.Arbitrary<Node> {
   return fc
     .record({
@@ -57,33 +52,6 @@ const data: NamedVolumeMount = {
   noCopy: false,
   external: false,
 };
-
-const secret: ContentMount = { kind: 'secret', source: 'db', target: '/s', uid: 0, gid: 0, mode: 0o444 };
-
-/** Versions of one secret, some of them old and some with their bytes. */
-const secrets: fc.Arbitrary<readonly AnyObject[]> = fc
-  .tuple(
-    fc.subarray([1, 2, 3, 4]),
-    fc.array(moment, { minLength: 4, maxLength: 4 }),
-    fc.constantFrom(undefined, 'shop'),
-  )
-  .map(([numbers, moments, stack]) =>
-    numbers.flatMap((number, index): AnyObject[] => {
-      const createdAt = moments[index] ?? noon;
-      const version = aSecret({ number, createdAt, ...(stack !== undefined && { stack }) });
-      const { name, kind } = version;
-      const payload = {
-        kind: 'payload',
-        id: payloadId(version),
-        version: 0,
-        of: kind,
-        name,
-        number,
-        data: '',
-      } as const;
-      return [version, payload];
-    }),
-  );
 
 function revisionsOf(serviceId: string): fc.Arbitrary<readonly Revision[]> {
   const one = (number: number): fc.Arbitrary<Revision> =>
@@ -132,57 +100,6 @@ const policy: fc.Arbitrary<UpdatePolicy> = fc.record({
   failureAction: fc.constantFrom('rollback', 'pause', 'continue'),
   deadlineMs: fc.constantFrom(5_000, 600_000),
 });
-
-/** A job, and what became of it so far. */
-function jobOf(id: string): fc.Arbitrary<readonly [JobSpec, JobStatus | undefined]> {
-  const job: fc.Arbitrary<JobSpec> = fc.record(
-    {
-      parallelism: fc.nat({ max: 2 }),
-      retries: fc.nat({ max: 3 }),
-      deadlineMs: fc.constantFrom(8_000, 600_000),
-      ttlMs: fc.constantFrom(0, 60_000),
-      schedule: fc.constantFrom('* * * * *', '0 3 * * *'),
-      timeZone: fc.constantFrom('UTC', 'Europe/Berlin'),
-      overlap: fc.constantFrom('skip', 'queue', 'replace'),
-      missed: fc.constantFrom('run-once', 'skip'),
-      group: fc.constant('g'),
-    },
-    { requiredKeys: ['parallelism', 'retries', 'timeZone', 'overlap', 'missed'] },
-  );
-  const run = fc
-    .record({
-      state: fc.constantFrom('waiting', 'running', 'complete', 'failed', 'skipped' as const),
-      revision: fc.constantFrom('r1', 'r2'),
-      at: moment,
-      failed: fc.nat({ max: 3 }),
-    })
-    .map(({ state, revision, at, failed }): Omit<JobRun, 'number'> => ({
-      state,
-      reason: 'by chance',
-      revisionId: `${id}-${revision}`,
-      dueAt: at,
-      ...(state !== 'waiting' && { startedAt: at }),
-      ...(!['waiting', 'running'].includes(state) && { endedAt: at }),
-      succeeded: 0,
-      failures: failed > 0 ? { '1': { count: failed, lastTask: 't1', lastAt: at } } : {},
-    }));
-  const status = fc
-    .record({
-      over: run,
-      current: run,
-      dealtWith: fc.option(moment, { nil: undefined }),
-      known: fc.boolean(),
-    })
-    .map(({ over, current, dealtWith, known }): JobStatus => ({
-      runs: [
-        { ...over, number: 1, state: 'complete' },
-        { ...current, number: 2 },
-      ],
-      ...(known && { schedule: '* * * * * UTC' }),
-      ...(dealtWith !== undefined && { dealtWith }),
-    }));
-  return fc.tuple(job, fc.option(status, { nil: undefined }));
-}
 
 function dependencyOf(id: string): fc.Arbitrary<Dependency> {
   return fc.record({

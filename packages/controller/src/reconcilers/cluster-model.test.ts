@@ -1,147 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServiceSpec } from '@gantry/model/service';
-import { boundTo, isTerminal, mayBecome, type Task } from '@gantry/model/task';
+import { isTerminal, type Task } from '@gantry/model/task';
 import { defaultUpdate } from '@gantry/model/update';
-import { aContainer, aSpec } from '../../../../tests/support/builders.ts';
-import { ClusterModel, type Behaviour } from '../../../../tests/support/cluster-model.ts';
-import type { Change, View } from '../store/store.ts';
-import { allocate } from './allocate.ts';
-import { nodeHealth } from './node-health.ts';
-import { reap } from './reap.ts';
-import { schedule } from './schedule.ts';
-import { services } from './services/services.ts';
-
-const reconcilers = [nodeHealth, allocate, services, schedule, reap];
-const nodeIds = ['n1', 'n2', 'n3', 'n4', 'n5'];
-const serviceIds = ['web', 'edge', 'each'];
-
-/** `web` is plain, `edge` holds a host port (stop-first), `each` runs on every host. */
-function specOf(id: string, replicas: number): ServiceSpec {
-  return aSpec({
-    name: id,
-    mode: id === 'each' ? { kind: 'global' } : { kind: 'replicated', replicas },
-    container: aContainer({ reservations: { cpuMillis: 100 } }),
-    ports: id === 'edge' ? [{ target: 80, published: 8080, protocol: 'tcp', mode: 'host' }] : [],
-  });
-}
-
-/** What must hold at every single change. */
-function lawful(change: Change, view: View): void {
-  if (change.kind !== 'task') return;
-  const { before, after } = change;
-  if (before && after) {
-    expect(mayBecome(before.status.state, after.status.state), 'states only go forward').toBe(true);
-    if (before.nodeId !== undefined) expect(after.nodeId, 'a task never moves').toBe(before.nodeId);
-    if (before.desired !== 'running') expect(after.desired, 'nothing is wanted again').not.toBe('running');
-  }
-  if (!before && after) atMostOne(after, view);
-  if (before && !after) {
-    const node = view.get('node', before.nodeId ?? '');
-    const over = isTerminal(before.status.state) || !node || node.state === 'down';
-    expect(over, 'a record goes only when nothing of the task can be left').toBe(true);
-  }
-}
-
-/** A place has one live task of a revision, but for one that a drain is moving away. */
-function atMostOne(task: Task, view: View): void {
-  const twins = [...view.tasksOfService(task.serviceId)].filter(
-    (other) =>
-      other.slot === task.slot &&
-      (task.slot > 0 || boundTo(other) === boundTo(task)) &&
-      other.revisionId === task.revisionId &&
-      other.desired === 'running' &&
-      !isTerminal(other.status.state),
-  );
-  const staying = twins.filter(({ nodeId }) => {
-    const node = view.get('node', nodeId ?? '');
-    return nodeId === undefined || (node && node.state !== 'down' && node.availability !== 'drain');
-  });
-  expect(staying.length, 'one task a place').toBeLessThanOrEqual(1);
-}
-
-type Action = (cluster: ClusterModel) => void;
-
-const aNodeId = fc.constantFrom(...nodeIds);
-const aServiceId = fc.constantFrom(...serviceIds);
-const someReplicas = fc.nat({ max: 5 });
-
-const actions: fc.Arbitrary<readonly [string, Action]> = fc.oneof(
-  fc
-    .tuple(aNodeId, fc.constantFrom('active', 'pause', 'drain' as const))
-    .map(([id, availability]): [string, Action] => [
-      `${availability} ${id}`,
-      (c) => c.setNode(id, { availability }),
-    ]),
-  aNodeId.map((id): [string, Action] => [`kill ${id}`, (c) => c.view.get('node', id) && c.killNode(id)]),
-  aNodeId.map((id): [string, Action] => [`cut off ${id}`, (c) => c.view.get('node', id) && c.cutOff(id)]),
-  aNodeId.map((id): [string, Action] => [`revive ${id}`, (c) => c.reviveNode(id)]),
-  aNodeId.map((id): [string, Action] => [
-    `add ${id}`,
-    (c) => {
-      if (!c.view.get('node', id)) c.addNode(id);
-    },
-  ]),
-  aNodeId.map((id): [string, Action] => [`rm ${id}`, (c) => c.removeNode(id)]),
-  fc
-    .tuple(aServiceId, someReplicas, fc.constantFrom<Behaviour>('serves', 'serves', 'crashes', 'completes'))
-    .map(([id, n, behaviour]): [string, Action] => [
-      `apply ${id} x${n} ${behaviour}`,
-      (c) => {
-        if (!c.view.get('service', id)?.removing) c.apply(id, specOf(id, n), behaviour);
-      },
-    ]),
-  fc
-    .tuple(fc.constantFrom('web', 'edge'), someReplicas)
-    .map(([id, n]): [string, Action] => [`scale ${id} ${n}`, (c) => c.scale(id, n)]),
-  aServiceId.map((id): [string, Action] => [`rm ${id}`, (c) => c.removeService(id)]),
-  fc.tuple(aServiceId, fc.nat()).map(([id, pick]): [string, Action] => [
-    `crash ${id}`,
-    (c) => {
-      const tasks = c.tasks(id);
-      const task = tasks[pick % Math.max(1, tasks.length)];
-      if (task) c.crash(task);
-    },
-  ]),
-  fc.constant<[string, Action]>(['work', (c) => void c.work()]),
-  fc.constant<[string, Action]>(['decide', (c) => void c.decide()]),
-  fc.constantFrom(500, 6_000, 70_000).map((ms): [string, Action] => [`pass ${ms}`, (c) => c.pass(ms)]),
-);
-
-/** Hosts that take tasks. */
-function fit(cluster: ClusterModel): number {
-  return [...cluster.view.all('node')].filter(
-    ({ state, availability }) => state === 'ready' && availability === 'active',
-  ).length;
-}
-
-function expectAsWanted(cluster: ClusterModel): void {
-  for (const service of cluster.view.all('service')) {
-    const { mode } = service.spec;
-    const wanted = mode.kind === 'global' ? fit(cluster) : mode.replicas;
-    const possible = service.id === 'edge' ? Math.min(wanted, fit(cluster)) : wanted;
-    const serving = cluster.serving(service.id);
-    expect(serving.map(({ revisionId }) => revisionId)).toEqual(
-      Array.from({ length: possible }, () => service.revisionId),
-    );
-    const places = serving.map(({ slot, nodeId }) => (slot === 0 ? nodeId : slot));
-    expect(new Set(places).size).toBe(possible);
-  }
-  const wanted = [...cluster.view.all('service')].flatMap(({ id }) => cluster.serving(id).map((t) => t.id));
-  expect([...cluster.containers.keys()].sort(), 'nothing else runs').toEqual(wanted.sort());
-}
-
-/** Three hosts and one service that serves. */
-function serving(id: string, replicas: number): ClusterModel {
-  const cluster = new ClusterModel(reconcilers, lawful);
-  for (const node of nodeIds.slice(0, 3)) cluster.addNode(node);
-  cluster.settle();
-  cluster.apply(id, specOf(id, replicas));
-  // Long enough for every watch and window to be over.
-  cluster.pass(700_000);
-  expect(cluster.serving(id)).toHaveLength(id === 'each' ? 3 : replicas);
-  return cluster;
-}
+import { aContainer } from '../../../../tests/support/builders.ts';
+import { emptyCluster, expectAsWanted, serving, specOf } from '../../../../tests/support/small-cluster.ts';
 
 const idsOf = (tasks: readonly Task[]): readonly string[] => tasks.map(({ id }) => id).sort();
 const hostsOf = (tasks: readonly Task[]): readonly string[] => tasks.map(({ nodeId }) => nodeId ?? '').sort();
@@ -346,7 +208,7 @@ describe('a cluster in memory', () => {
   });
 
   test('a task that completes is not run again when only failures are', () => {
-    const cluster = new ClusterModel(reconcilers, lawful);
+    const cluster = emptyCluster();
     cluster.addNode('n1');
     const spec = specOf('web', 1);
     cluster.apply('web', { ...spec, restart: { ...spec.restart, condition: 'on-failure' } }, 'completes');
@@ -355,7 +217,7 @@ describe('a cluster in memory', () => {
   });
 
   test('gives up after the attempts that are allowed', () => {
-    const cluster = new ClusterModel(reconcilers, lawful);
+    const cluster = emptyCluster();
     cluster.addNode('n1');
     const spec = specOf('web', 1);
     let made = 0;
@@ -375,29 +237,5 @@ describe('a cluster in memory', () => {
       cluster.pass(60_000);
     }
     expect(cluster.tasks('web').filter(({ status }) => isTerminal(status.state))).toHaveLength(3);
-  });
-
-  test('comes to what is wanted after any history', () => {
-    fc.assert(
-      fc.property(fc.array(actions, { maxLength: 25 }), (history) => {
-        const cluster = new ClusterModel(reconcilers, lawful);
-        for (const id of nodeIds.slice(0, 3)) cluster.addNode(id);
-        cluster.pass(0);
-        for (const [, act] of history) act(cluster);
-        // Peace: every host is there and takes tasks, every service serves.
-        for (const id of nodeIds.slice(0, 3)) if (!cluster.view.get('node', id)) cluster.addNode(id);
-        for (const { id } of [...cluster.view.all('node')]) {
-          cluster.reviveNode(id);
-          cluster.setNode(id, { availability: 'active' });
-        }
-        for (const { id, spec, removing } of [...cluster.view.all('service')]) {
-          if (!removing) cluster.apply(id, spec);
-        }
-        cluster.pass(300_000);
-        expect([...cluster.view.all('service')].filter(({ removing }) => removing)).toEqual([]);
-        expectAsWanted(cluster);
-      }),
-      { numRuns: 150 },
-    );
   });
 });
