@@ -3,16 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
-import { root } from '../support/imports.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
 let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('containers', { hosts: 1 });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
 });
 
 afterAll(async () => {
@@ -58,6 +55,7 @@ const many = (command: string, more: readonly string[] = []): readonly string[] 
   '    entrypoint: ["/bin/sh", "-c"]',
   `    command: [${JSON.stringify(command)}]`,
   '    stop_grace_period: 1s',
+  '    deploy: { update_config: { monitor: 500ms } }',
   '    init: true',
   '    user: "1000:1000"',
   '    group_add: ["44"]',
@@ -194,12 +192,7 @@ test('a volume is listed with its users, is not removed while it is used, and ou
     stderr: expect.stringContaining('keys_data on n1: volume keys_data is used by task') as string,
   });
   await cluster.ok('rm', 'keys');
-  await waitFor(
-    'an empty census',
-    async () => ((await cluster.leaks()).length === 0 ? true : undefined),
-    15_000,
-    200,
-  );
+  await cluster.untilNoLeaks();
   expect(await copies('keys_data')).toMatchObject([{ node: 'n1', usedBy: [] }]);
 });
 

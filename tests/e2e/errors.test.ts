@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,9 +9,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('errors', { hosts: 1 });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(example, 'build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
 });
 
 afterAll(async () => {
@@ -88,7 +85,7 @@ test('a published port that is taken is refused at its line, and names the holde
 
 test('a program that the image does not have ends the wait with 4 and says why', async () => {
   const { code, stderr } = await apply(
-    'services:\n  web:\n    image: hello:1\n    entrypoint: ["/bin/absent"]\n',
+    'services:\n  web:\n    image: hello:1\n    entrypoint: ["/bin/absent"]\n    deploy: { restart_policy: { delay: 100ms } }\n',
   );
   expect(code).toBe(4);
   expect(stderr).toContain('the image has no program /bin/absent');
@@ -98,7 +95,7 @@ test('a program that the image does not have ends the wait with 4 and says why',
 
 test('reservations that no host can give are refused by each host in words', async () => {
   const { code, stderr } = await cluster
-    .gantry('apply', '-f', await big(), '--stack', 'errors', '--timeout', '3s')
+    .gantry('apply', '-f', await big(), '--stack', 'errors', '--timeout', '1s')
     .then((ran) => ran);
   expect(code).toBe(124);
   expect(stderr).toMatch(/no host fits: n1: memory: .* free, 1048576 MiB needed/);

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { exec } from '@gantry/kit/exec';
@@ -13,10 +12,8 @@ const example = join(root, 'examples/hello');
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start('faults');
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(example, 'build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  cluster = await TestCluster.start('faults', { fence: '10s' });
+  await cluster.loadHello();
 });
 
 beforeEach(async () => {
@@ -90,7 +87,7 @@ test('etcd and NATS may stop: containers stay, and all is well afterwards', asyn
   const before = containers(await cluster.running('hello'));
   await Promise.all(['etcd', 'nats'].map((name) => cluster.local.process(name).kill('SIGTERM')));
   // Longer than any lease, silence or fence: whoever would give up has done so.
-  await new Promise((resolve) => setTimeout(resolve, 35_000));
+  await new Promise((resolve) => setTimeout(resolve, 13_000));
   for (const line of before) expect(() => process.kill(Number(line.split(' ')[2]), 0)).not.toThrow();
   for (const name of ['etcd', 'nats']) cluster.local.process(name).start();
   await waitForNodes(cluster.local.controllerAddress, 3, 30_000);

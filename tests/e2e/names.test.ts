@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,7 +5,6 @@ import { exec } from '@gantry/kit/exec';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
 import { ports } from '../../packages/cli/src/local/topology.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
-import { root } from '../support/imports.ts';
 import { captured } from '../support/net-lab/capture.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
@@ -31,9 +29,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('names', { encryption: 'wireguard' });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
   for (const [stack, text] of Object.entries(stacks)) {
     const file = join(cluster.directory, `${stack}.yaml`);
     await writeFile(file, text);
@@ -177,10 +173,5 @@ test('names go on without the controller, and after the agents were started anew
 
 test('nothing is left when the stacks are gone', async () => {
   for (const stack of Object.keys(stacks)) await cluster.ok('rm', stack);
-  await waitFor(
-    'an empty census',
-    async () => ((await cluster.leaks()).length === 0 ? true : undefined),
-    20_000,
-    200,
-  );
+  await cluster.untilNoLeaks();
 });

@@ -34,6 +34,7 @@ async function apply(version: string, ...flags: readonly string[]): Promise<void
     environment: { VERSION: "${word}", START_DELAY: 1, UNREADY: 1 }
     ports: ["${port}:8080"]
     stop_grace_period: 20s
+    deploy: { update_config: { monitor: 1s } }
     x-gantry:
       drain: 1s
       healthcheck: { http: ":8080/", interval: 1s, start_period: 20s, start_interval: 200ms }`;

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +5,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exec } from '@gantry/kit/exec';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
-import { root } from '../support/imports.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
 const fenceMs = 6_000;
@@ -14,9 +12,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('prefer-one', { silence: '2s', fence: `${fenceMs}ms` });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
 });
 
 afterAll(async () => {

@@ -1,17 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { root } from '../support/imports.ts';
 import { TestCluster, type Ran } from '../support/test-cluster.ts';
 
 let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('rollouts');
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
 });
 
 afterAll(async () => {
@@ -25,7 +21,7 @@ async function apply(services: string, ...flags: readonly string[]): Promise<Ran
   return cluster.gantry('apply', '-f', file, '--stack', 'shop', '--timeout', '60s', ...flags);
 }
 
-const update = '{ monitor: 1s }';
+const update = '{ monitor: 500ms }';
 const web = (greeting: string, command = ''): string =>
   `  web: { image: hello:1, init: true, stop_grace_period: 1s, environment: { GREETING: "${greeting}" }, ${command} deploy: { replicas: 2, update_config: ${update} } }\n`;
 
@@ -71,14 +67,8 @@ describe('hosts', () => {
   test('drain moves every task away before it returns, with the replacements ready first', async () => {
     const [victim] = await cluster.running('web');
     const node = victim?.node ?? '';
-    let least = Infinity;
-    let draining = true;
-    const watch = (async () => {
-      while (draining) least = Math.min(least, (await cluster.services())[0]?.ready ?? 0);
-    })();
-    await cluster.ok('node', 'drain', node, '--timeout', '30s');
-    draining = false;
-    await watch;
+    const drain = () => cluster.ok('node', 'drain', node, '--timeout', '30s');
+    const least = await cluster.leastReady('web', drain);
     const running = await cluster.running('web');
     expect(running).toHaveLength(2);
     expect(running.map((task) => task.node)).not.toContain(node);

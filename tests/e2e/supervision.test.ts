@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TaskView } from '@gantry/proto/gen/gantry/v1/control';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
-import { root } from '../support/imports.ts';
 import { gantryBin, TestCluster } from '../support/test-cluster.ts';
 
 /** Health, exec, cp and logs of a previous task, through the whole cluster. */
@@ -27,9 +26,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.start('supervision', { hosts: 2 });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
   const compose = join(cluster.directory, 'compose.yaml');
   await writeFile(compose, file);
   await cluster.ok('apply', '-f', compose, '--stack', 'sup');
@@ -37,8 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster.ok('rm', 'sup');
-  const clean = async () => ((await cluster.leaks()).length === 0 ? true : undefined);
-  await waitFor('an empty census', clean, 20_000, 200);
+  await cluster.untilNoLeaks();
   expect(await cluster.stop()).toEqual([]);
 });
 

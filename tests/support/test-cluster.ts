@@ -1,9 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exec } from '@gantry/kit/exec';
 import type { ServiceView, TaskView, NodeView } from '@gantry/proto/gen/gantry/v1/control';
+import { Client } from '../../packages/cli/src/client.ts';
+import { findLeaks, type Leak } from '../../packages/cli/src/doctor/census.ts';
+import { collectExpected, collectTraces } from '../../packages/cli/src/doctor/traces.ts';
 import { LocalCluster, type LocalClusterOptions } from '../../packages/cli/src/local/cluster.ts';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
 import { waitFor } from '../../packages/cli/src/local/wait.ts';
@@ -69,13 +72,8 @@ export class TestCluster {
   async #census(): Promise<readonly string[]> {
     const stacks = [...new Set((await this.services()).map(({ stack }) => stack))];
     if (stacks.length > 0) await this.ok('rm', ...stacks);
-    let found = await this.leaks();
-    const empty = async (): Promise<true | undefined> => {
-      found = await this.leaks();
-      return found.length === 0 ? true : undefined;
-    };
-    await waitFor('an empty census', empty, 20_000, 200).catch(() => undefined);
-    return found.map(({ kind, what }) => `leak: ${kind} ${what}`);
+    await this.untilNoLeaks().catch(() => undefined);
+    return (await this.leaks()).map(({ kind, what }) => `leak: ${kind} ${what}`);
   }
 
   gantry(...argv: readonly string[]): Promise<Ran> {
@@ -90,16 +88,41 @@ export class TestCluster {
     return ran.stdout;
   }
 
+  /** Builds the image of examples/hello, and loads it. */
+  async loadHello(): Promise<void> {
+    const archive = join(this.directory, 'hello.tar');
+    execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
+    await this.ok('image', 'load', archive);
+  }
+
   async services(): Promise<readonly ServiceView[]> {
-    return JSON.parse(await this.ok('ls', '-o', 'json')) as ServiceView[];
+    const ask = (client: Client) =>
+      client.call(client.control.listServices.bind(client.control), { stack: undefined });
+    return (await this.#asked(ask)).services;
   }
 
   async tasks(): Promise<readonly TaskView[]> {
-    return JSON.parse(await this.ok('ps', '-o', 'json')) as TaskView[];
+    const ask = (client: Client) =>
+      client.call(client.control.listTasks.bind(client.control), { names: [], all: false });
+    return (await this.#asked(ask)).tasks;
   }
 
   async nodes(): Promise<readonly NodeView[]> {
-    return JSON.parse(await this.ok('node', 'ls', '-o', 'json')) as NodeView[];
+    const ask = (client: Client) => client.call(client.control.listNodes.bind(client.control), {});
+    return (await this.#asked(ask)).nodes;
+  }
+
+  /**
+   * What is asked again and again is asked without a process each time. Each question has a connection of its own, so that
+   * none waits because an earlier one met a controller that was down.
+   */
+  async #asked<T>(question: (client: Client) => Promise<T>): Promise<T> {
+    const client = new Client(this.local.addressOf(this.leader), 10_000);
+    try {
+      return await question(client);
+    } finally {
+      client.close();
+    }
   }
 
   /** The running and ready tasks of a service. */
@@ -122,10 +145,31 @@ export class TestCluster {
     );
   }
 
-  /** What `gantry doctor --leaks` finds for this cluster's hosts. */
-  async leaks(): Promise<readonly { kind: string; what: string }[]> {
-    const ran = await this.gantry('doctor', '--leaks', '-o', 'json');
-    return JSON.parse(ran.stdout) as { kind: string; what: string }[];
+  /** The lowest number of ready tasks that the service had while `work` went on, looked at all the time. */
+  async leastReady(service: string, work: () => Promise<unknown>): Promise<number> {
+    let least = Infinity;
+    let working = true;
+    const watch = async (): Promise<void> => {
+      while (working) {
+        const found = (await this.services()).find(({ name }) => name === service);
+        least = Math.min(least, found?.ready ?? 0);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await Promise.all([watch(), work().finally(() => (working = false))]);
+    return least;
+  }
+
+  /** What `gantry doctor --leaks` finds on this machine. */
+  async leaks(): Promise<readonly Leak[]> {
+    const traces = await collectTraces(exec);
+    return findLeaks(traces, await collectExpected());
+  }
+
+  async untilNoLeaks(timeoutMs = 20_000): Promise<void> {
+    const none = async (): Promise<true | undefined> =>
+      (await this.leaks()).length === 0 ? true : undefined;
+    await waitFor('an empty census', none, timeoutMs, 100);
   }
 }
 
