@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitForNodes } from '../../packages/cli/src/local/nodes.ts';
+import { waitFor } from '../../packages/cli/src/local/wait.ts';
 import { root } from '../support/imports.ts';
 import { TestCluster, type Ran } from '../support/test-cluster.ts';
 
 /** Values that must be nowhere but in their files and their tasks. */
-const canaries = ['canary-one-4c8e1f', 'canary-two-97ab02'] as const;
+const canaries = ['canary-one-4c8e1f', 'canary-two-97ab02', 'canary-three-d150b7'] as const;
 let cluster: TestCluster;
 let files: string;
 /** All that the cli has said. */
@@ -15,9 +17,7 @@ const said: string[] = [];
 
 beforeAll(async () => {
   cluster = await TestCluster.start('secrets', { logLevel: 'debug' });
-  const archive = join(cluster.directory, 'hello.tar');
-  execFileSync(process.execPath, [join(root, 'examples/hello/build-image.mjs'), archive]);
-  await cluster.ok('image', 'load', archive);
+  await cluster.loadHello();
   files = join(cluster.directory, 'shop');
   await cp(join(root, 'examples/secrets'), files, { recursive: true });
 });
@@ -85,7 +85,12 @@ test('an agent that is killed and comes back leaves them as they are, and rollba
   await waitForNodes(cluster.local.controllerAddress, 3, 20_000);
   await cluster.untilRunning('web', 2);
   expect(await idsOf()).toContain(id);
-  expect(await password()).toBe(canaries[1]);
+  // Its host was not silent for long enough to be anything but ready: it answers again once its agent is back.
+  await waitFor(
+    'the secret in its task',
+    async () => ((await password()) === canaries[1] ? true : undefined),
+    10_000,
+  );
   expect(await gantry('rollback', 'web', '--to', '1', '--timeout', '60s')).toMatchObject({ code: 0 });
   expect(await password()).toBe(canaries[0]);
 });
@@ -124,6 +129,49 @@ test('one that was made by hand is used where a file says external', async () =>
   expect(stderr).toMatch(/reader\.yaml:1:\d+: there is no config shares in the cluster/);
   expect(code).toBe(5);
 });
+
+test('a controller without the key, or with another, says so; nothing is lost, and all goes on once it is back', async () => {
+  const before = await idsOf();
+  const key = join(cluster.local.topology.stateDir, 'controller', 'secret.key');
+  await rename(key, `${key}.away`);
+  await startControllerAnew();
+  const refused = [
+    await apply(canaries[2]),
+    await gantry('secret', 'create', 'another', join(files, 'db_password.txt')),
+  ];
+  for (const { code, stderr } of refused) {
+    expect(stderr).toContain('lacks the key that the secrets of the cluster are sealed with');
+    expect(stderr).toContain('fix: copy it from another controller');
+    expect(code).toBe(3);
+  }
+  await cannotStart('3');
+  await writeFile(key, `${randomBytes(32).toString('base64')}\n`, { mode: 0o400 });
+  await startControllerAnew();
+  await cannotStart('4');
+  // Those that have it go on.
+  expect(await idsOf()).toEqual(before);
+  expect(await password()).toBe(canaries[0]);
+  await rm(key);
+  await rename(`${key}.away`, key);
+  const after = await cluster.untilRunning('web', 4, 30_000);
+  expect(after.map(({ id }) => id)).toEqual(expect.arrayContaining([...before]));
+  const last = await cluster.gantry('exec', 'web.4', '--', 'cat', '/run/secrets/db_password');
+  expect(last).toMatchObject({ code: 0, stdout: canaries[0] });
+  expect((await gantry('secret', 'ls')).stdout).toMatch(/^shop_db_password +2 /m);
+});
+
+async function startControllerAnew(): Promise<void> {
+  await cluster.local.process('controller').kill('SIGKILL');
+  cluster.local.process('controller').start();
+  await waitForNodes(cluster.local.controllerAddress, 3, 30_000);
+}
+
+/** So many replicas are wanted: those that are new do not come up, and say why. */
+async function cannotStart(replicas: string): Promise<void> {
+  const { code, stderr } = await gantry('scale', `web=${replicas}`, '--timeout', '3s');
+  expect(stderr).toMatch(/secret shop_db_password@1 is sealed with key \w+, which is not in \S+secret\.key/);
+  expect([4, 124]).toContain(code);
+}
 
 test('the values are nowhere on a disk, in a log, in etcd, in anything that was said', async () => {
   for (const argv of [['ls'], ['ps', '--all'], ['describe', 'web'], ['history', 'web'], ['secret', 'ls']])
