@@ -174,10 +174,16 @@ export function networkContract(name: string, host: ContractHost): void {
     test('ports of mode host lead to their container alone', async () => {
       const on = await start();
       await on.configure(state());
-      const attachment = await on.attach(web, [port(9090, { mode: 'host' })]);
+      const attachment = await on.attach(web, [
+        port(9090, { mode: 'host' }),
+        port(9091, { mode: 'host', hostIp: '127.0.0.1' }),
+      ]);
       await on.settled(web);
       await host.serve(attachment);
       expect(await host.ask(on, 'outside', host.address, 9090)).toBe(web);
+      expect(await host.ask(on, 'outside', host.address, 9090, 'udp'), 'TCP alone').toBe('refused');
+      expect(await host.ask(on, 'outside', host.address, 9091), 'the host alone').toBe('refused');
+      expect(await host.ask(on, 'host', '127.0.0.1', 9091)).toBe(web);
       await on.detach(web);
       expect(await host.ask(on, 'outside', host.address, 9090)).toBe('refused');
     });

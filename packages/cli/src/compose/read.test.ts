@@ -164,9 +164,27 @@ describe('ports', () => {
     ],
     ['"70000:80"', '4:13 the published port must be 1 to 65535, or 0 to have one chosen'],
     ['{ published: 80 }', '4:13 a port needs a target, the port in the container'],
+    [
+      '{ target: 80, published: "8000-8010", mode: host }',
+      '4:13 port "8000-8010": both ranges must have the same length, at most 1000 ports',
+    ],
+    ['"8080:80", "8080:81"', '4:24 port 8080/tcp is published twice'],
+    [
+      '"8000-8010:80-90", { target: 1, published: 8005, mode: host }',
+      '4:32 port 8005/tcp is published twice',
+    ],
+    ['"8080:80", "127.0.0.1:8080:81"', '4:24 port 8080/tcp is published twice'],
     ['{ target: 80, published: many }', '4:38 published "many" is not a port'],
   ])('refuses %s', (text, expected) => {
     expect(said(web(`ports: [${text}]`))).toEqual([expected]);
+  });
+
+  test.each([
+    ['TCP and UDP', '"53:53", "53:53/udp"', 2],
+    ['two addresses of the hosts', '"127.0.0.1:80:80", "192.0.2.7:80:80"', 2],
+    ['a range', '"8000-8010:80-90"', 11],
+  ])('%s may be published beside each other', (_, text, count) => {
+    expect(ports(text)).toHaveLength(count);
   });
 
   test('a port after a range is found at its own line', () => {

@@ -12,6 +12,7 @@ import {
 import type { Exec } from '@gantry/kit/exec';
 import { Leads } from '../plan/leads.ts';
 import { forgetFlows } from './flows.ts';
+import { aPort } from '../../../../../tests/support/network-inputs.ts';
 import { aNetworking, anEndpoint, aTask } from '../../../../../tests/support/networks.ts';
 
 const shop = new ShopLab();
@@ -39,6 +40,24 @@ describe('a client outside', () => {
     expect(await two.again()).toBe(two.first);
     expect(one.first).not.toBe(two.first);
     await Promise.all([one.end(), two.end()]);
+  });
+
+  test('finds behind each port of a range its own port of the container, on every host, over TCP and UDP', async () => {
+    const netns = hosts.attachments.get(web2)?.netns ?? '';
+    const offsets = [0, 1, 2];
+    const stop = await Promise.all(offsets.map((at) => lab.serve(netns, `at${81 + at}`, 81 + at)));
+    const ports = offsets.flatMap((at) =>
+      (['tcp', 'udp'] as const).map((protocol) => aPort(8_000 + at, { target: 81 + at, protocol })),
+    );
+    await hosts.tell([...shop.services(), anEndpoint('range', vip.one, shop.backends(web2), { ports })]);
+    for (const at of offsets) {
+      const words = [lab.address('h1'), String(8_000 + at)];
+      expect(await hosts.ask('outside', ...words)).toMatch(`at${81 + at} ${client} `);
+      expect(await hosts.ask('outside', '--udp', ...words)).toMatch(`at${81 + at} ${client} `);
+    }
+    expect(await hosts.ask('outside', lab.address('h1'), '8003')).toBe('refused');
+    await hosts.tell(shop.services());
+    await Promise.all(stop.map((end) => end()));
   });
 
   test('cannot reach a container by its address, however it routes', async () => {
