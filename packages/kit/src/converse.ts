@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { linesOf } from './lines-of.ts';
 
 /** A program that stays, and is told one line after another. */
 export interface Conversation {
@@ -28,26 +28,10 @@ export const converse: Converse = (argv, cwd, onLine, onEnd) => {
     detached: true,
     env: { PATH: process.env['PATH'] },
   });
-  let stopped = false;
-  const ended = new Promise<void>((resolve) => {
-    const end = (why: string): void => {
-      if (!stopped) onEnd(why);
-      stopped = true;
-      resolve();
-    };
-    child.once('error', (error) => end(error.message));
-    child.once('close', (code, signal) => end(`it ended with ${signal ?? String(code)}`));
-  });
+  const end = linesOf(child, onLine, onEnd);
   child.stdin.on('error', () => undefined); // its end is told by `close`
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (!stopped) onLine(line);
-  });
   return {
     say: (line) => void child.stdin.write(`${line}\n`),
-    end: async () => {
-      stopped = true;
-      child.kill('SIGKILL');
-      await ended;
-    },
+    end: () => end('SIGKILL'),
   };
 };

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { linesOf } from './lines-of.ts';
 
 /**
  * Runs an argv that goes on talking and hands over each line it says; `onEnd` hears once that it ended by itself or could
@@ -14,22 +14,6 @@ export type Follow = (
 export const follow: Follow = (argv, onLine, onEnd) => {
   const [file = '', ...args] = argv;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  let stopped = false;
-  const ended = new Promise<void>((resolve) => {
-    const end = (why: string): void => {
-      if (!stopped) onEnd(why);
-      stopped = true;
-      resolve();
-    };
-    child.once('error', (error) => end(error.message));
-    child.once('close', (code, signal) => end(`it ended with ${signal ?? String(code)}`));
-  });
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (!stopped) onLine(line);
-  });
-  return async () => {
-    stopped = true;
-    child.kill('SIGTERM');
-    await ended;
-  };
+  const end = linesOf(child, onLine, onEnd);
+  return () => end('SIGTERM');
 };
