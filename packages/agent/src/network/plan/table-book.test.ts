@@ -25,7 +25,7 @@ test('any way of changes leads to a table that nft takes, and to the same one as
       );
       expect(model.reach(last)).toEqual(fresh.reach(last));
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
