@@ -1,4 +1,4 @@
-import { credentials, Server, ServerCredentials, status, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Server, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '@gantry/kit/virtual-clock';
 import { GantryError } from '@gantry/kit/errors';
@@ -8,6 +8,7 @@ import {
   type AgentGatewayServer,
   type SessionDown,
 } from '@gantry/proto/gen/gantry/v1/agent';
+import { listening } from '../../../../tests/support/grpc.ts';
 import { unknownSession } from './answering.ts';
 import { Sessions } from './sessions.ts';
 import { hearTalk, type Word } from './talk.ts';
@@ -33,12 +34,7 @@ beforeEach(async () => {
     session: (call) => hearTalk(call, { session, take: (_session, word) => take(word) }),
   };
   server.addService(AgentGatewayService, door as AgentGatewayServer);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
-  client = new AgentGatewayClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  client = new AgentGatewayClient(await listening(server), credentials.createInsecure());
 });
 
 afterEach(() => {

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { silentLogger } from '@gantry/kit/log';
 import type { LoadedImage } from '@gantry/model/image';
 import { PeersService } from '@gantry/proto/gen/gantry/v1/peers';
+import { listening } from '../../../../tests/support/grpc.ts';
 import { setSettings } from '../store/cluster-settings.ts';
 import { LoadedImages } from '../store/loaded-images.ts';
 import { MemoryLog } from '../store/memory-log.ts';
@@ -38,12 +39,7 @@ beforeEach(async () => {
   const images = new FileImageStore({ ...files, exec: () => Promise.reject(new Error('runs nothing')) });
   server = new Server();
   server.addService(PeersService, peersService(images));
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
-  address = `127.0.0.1:${port}`;
+  address = await listening(server);
 });
 
 afterEach(async () => {
