@@ -11,6 +11,7 @@ import {
   aRevision,
   aService,
   aSpec,
+  aStatus,
   aTask,
   viewOf,
 } from '../../../../tests/support/builders.ts';
@@ -115,6 +116,38 @@ describe('placing', () => {
     const view = viewOf([...nodes, service, aRevision({ id: 'r', serviceId: 's' }), ...tasks]);
     placeAll(view);
     expect(onNode(view, 'n4')).toHaveLength(4);
+  });
+
+  test('goes where it is liked as far as the weight is worth, and then where its image is', () => {
+    const nodes = ['n1', 'n2', 'n3'].map((id) =>
+      aNode({ id, labels: { disk: id === 'n3' ? 'ssd' : 'hdd' } }),
+    );
+    const prefer = [{ constraint: 'node.labels.disk==ssd', weight: 150 }];
+    const spec = aSpec({ placement: { ...defaultPlacement, prefer } });
+    const liking = aService({ id: 's', spec, revisionId: 'r' });
+    const tasks = (serviceId: string, count: number) =>
+      Array.from({ length: count }, () => aTask({ serviceId, revisionId: serviceId }));
+    const view = viewOf([...nodes, liking, aRevision({ id: 's', serviceId: 's' }), ...tasks('s', 4)]);
+    placeAll(view);
+    // A task of the service that is there already weighs 100: the third host is worth one and a half.
+    expect(nodes.map(({ id }) => onNode(view, id).length)).toEqual([1, 1, 2]);
+
+    const other = aTask({
+      serviceId: 'o',
+      revisionId: 'o',
+      nodeId: 'n2',
+      status: aStatus({ state: 'running' }),
+    });
+    const image = { image: { ref: 'big:1', digest: 'sha256:b', source: 'registry' as const } };
+    const has = viewOf([
+      ...nodes,
+      aRevision({ id: 'o', serviceId: 'o', ...image }),
+      other,
+      aRevision({ id: 'w', serviceId: 'w', ...image }),
+      ...tasks('w', 1),
+    ]);
+    placeAll(has);
+    expect(onNode(has, 'n2'), 'although it has a task more than the others').toHaveLength(2);
   });
 
   test('what is kept from decision to decision decides as what is counted anew', () => {
