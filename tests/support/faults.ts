@@ -4,7 +4,10 @@ import type { Exec } from '@gantry/kit/exec';
 import type { LocalCluster } from '../../packages/cli/src/local/cluster.ts';
 import type { LocalHost } from '../../packages/cli/src/local/topology.ts';
 
-/** Takes a host away as a power cut would: its agent and all its containers die, its link goes down. */
+/**
+ * Takes a host away as a power cut would: its agent and all its containers die, its link goes down, and its kernel forgets
+ * rules, links of containers and hosts, and connections.
+ */
 export async function hostDown(exec: Exec, cluster: LocalCluster, host: LocalHost): Promise<void> {
   await exec(['ip', '-n', cluster.topology.switchNs, 'link', 'set', host.name, 'down']);
   await cluster.process(`agent-${host.name}`).kill('SIGKILL');
@@ -15,6 +18,26 @@ export async function hostDown(exec: Exec, cluster: LocalCluster, host: LocalHos
       // ended with its monitor
     }
   }
+  await forgetNetwork(exec, host);
+}
+
+async function forgetNetwork(exec: Exec, { netns }: LocalHost): Promise<void> {
+  const inside = ['ip', 'netns', 'exec', netns];
+  for (const link of await linksOfOurs(exec, { netns })) {
+    await exec([...inside, 'ip', 'link', 'del', link]);
+    if (link.startsWith('gv')) await exec(['ip', 'netns', 'del', `gt-${link.slice(2)}`]);
+  }
+  await exec([...inside, 'nft', 'flush', 'ruleset']);
+  await exec([...inside, 'conntrack', '-F']);
+}
+
+/** The links of containers and tunnels that a host has. */
+export async function linksOfOurs(
+  exec: Exec,
+  { netns }: Pick<LocalHost, 'netns'>,
+): Promise<readonly string[]> {
+  const { stdout } = await exec(['ip', '-n', netns, '-o', 'link', 'show']);
+  return Array.from(stdout.matchAll(/^\d+: (g[vxwi][^:@]*)/gm), ([, name = '']) => name);
 }
 
 /** Brings the host back: link up, agent started on the state it left. */
