@@ -2,6 +2,7 @@ import type { Node, NodeState } from '@gantry/model/node';
 import { isTerminal } from '@gantry/model/task';
 import type { Change, View, Write } from '../store/store.ts';
 import type { Decision, Env, Reconciler } from './reconciler.ts';
+import { census, silence } from './silence.ts';
 
 /** After this long on a node that is down, a task is given up, ms (SwarmKit: 24 h). */
 export const orphanAfterMs = 86_400_000;
@@ -45,7 +46,8 @@ export const nodeHealth: Reconciler = {
     const downAt = node.silentSince + env.settings.silenceMs;
     if (node.state === 'down') return orphans(view, node, env);
     if (env.now < downAt) return { writes: [], wakeAt: downAt };
-    const { silent, all, changesAt } = census(view, env);
+    const lostMs = env.settings.silenceMs + brakeWindowMs;
+    const { silent, all, changesAt } = census(view.derived(silence), env.now, lostMs);
     if (silent * 2 > all) {
       const held = become(node, 'unknown', `silent, but so are ${silent} of ${all} hosts: nothing is moved`);
       return { ...held, ...(changesAt !== undefined && { wakeAt: changesAt }) };
@@ -71,28 +73,6 @@ function orphans(view: View, node: Node, env: Env): Decision {
     return { op: 'put', object: { ...task, status } };
   });
   return { writes };
-}
-
-/** How many nodes count, how many of them are silent, and when time alone changes that. */
-function census(
-  view: View,
-  env: Env,
-): { readonly silent: number; readonly all: number; readonly changesAt?: number } {
-  let [silent, all, changesAt] = [0, 0, Infinity];
-  for (const node of view.all('node')) {
-    const leavesAt = lostAt(node, env) + brakeWindowMs;
-    if (env.now >= leavesAt) continue;
-    all++;
-    if (node.silentSince === undefined) continue;
-    silent++;
-    changesAt = Math.min(changesAt, leavesAt);
-  }
-  return { silent, all, ...(changesAt !== Infinity && { changesAt }) };
-}
-
-/** When a node that is down went down; never for others. */
-function lostAt({ state, silentSince }: Node, { settings }: Env): number {
-  return state === 'down' && silentSince !== undefined ? silentSince + settings.silenceMs : Infinity;
 }
 
 function movesTheBrake(change: Change): boolean {
