@@ -66,6 +66,11 @@ export function answer(context: AnswerContext, question: Question, from: string)
   return ours || !rest.includes('.') ? { kind: 'unknown' } : { kind: 'forward' };
 }
 
+/** True if the same question has another answer next time. */
+export function takesTurns(answer: Answer): boolean {
+  return answer.kind === 'known' && answer.records.length + answer.extra.length > 1;
+}
+
 interface Found {
   readonly wanted: Wanted;
   readonly endpoints: readonly EndpointAssignment[];

@@ -9,6 +9,8 @@ export interface Asker {
 
 /** What is known of names on this host; read by `answer`, changed by the shell. */
 export interface NameView {
+  /** Another one whenever an answer may be another. */
+  readonly revision: number;
   /** Services known by a name on a network. */
   named(network: string, name: string): readonly EndpointAssignment[];
   /** The service that has this virtual address, or a ready task with it. */
@@ -19,6 +21,7 @@ export interface NameView {
 
 /** The names of the cluster, indexed: a change costs what it concerns, and a question a few look-ups. */
 export class Directory implements NameView {
+  revision = 0;
   #endpoints: ReadonlyMap<string, EndpointAssignment> = new Map();
   readonly #named = new Map<string, Map<string, EndpointAssignment>>();
   readonly #at = new Map<string, EndpointAssignment>();
@@ -27,6 +30,7 @@ export class Directory implements NameView {
 
   /** The services as they are now. Those that are the same objects as before cost nothing but the look. */
   use(endpoints: readonly EndpointAssignment[], tasks: readonly TaskNetworking[]): void {
+    this.revision++;
     const now = new Map(endpoints.map((endpoint) => [endpoint.serviceId, endpoint]));
     const before = this.#endpoints;
     for (const [id, old] of before) if (now.get(id) !== old) this.#forget(old);
@@ -37,10 +41,12 @@ export class Directory implements NameView {
 
   /** A container of this host has, or no longer has, an address. */
   attached(address: string, taskId: string): void {
+    this.revision++;
     this.#holders.set(address, taskId);
   }
 
   detached(taskId: string): void {
+    this.revision++;
     for (const [address, holder] of this.#holders) if (holder === taskId) this.#holders.delete(address);
   }
 

@@ -111,6 +111,34 @@ test('a name of the cluster is answered over UDP and TCP', async () => {
   ]);
 });
 
+test('a question is answered by what is so now, however often it was asked before', async () => {
+  const tasks = [
+    { taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking: defaultNetworking('shop') },
+  ];
+  for (let turn = 0; turn < 3; turn++) expect(first(await overUdp('web'))).toBe('10.211.0.1');
+  directory.use([anEndpoint({ vip: '10.211.0.9' })], tasks);
+  for (let turn = 0; turn < 2; turn++) expect(first(await overUdp('web'))).toBe('10.211.0.9');
+  directory.use([], tasks);
+  expect(await overUdp('web')).toMatchObject({ rcode: 'NXDOMAIN' });
+  directory.detached('me');
+  expect(await overUdp('web')).toMatchObject({ rcode: 'REFUSED' });
+});
+
+test('addresses of tasks take turns, however often they are asked for', async () => {
+  const seen = new Set<unknown>();
+  const backends = [2, 3].map((slot) => ({ taskId: `t${slot}`, slot, address: `10.210.1.${slot}` }));
+  const me = {
+    taskId: 'me',
+    stack: 'shop',
+    service: 'client',
+    slot: 1,
+    networking: defaultNetworking('shop'),
+  };
+  directory.use([anEndpoint({ backends })], [me]);
+  for (let turn = 0; turn < 4; turn++) seen.add(first(await overUdp('tasks.web')));
+  expect(seen).toEqual(new Set(['10.210.1.2', '10.210.1.3']));
+});
+
 test('other names are asked of the resolvers of the host, and a forged answer is not believed', async () => {
   expect(first(await overUdp('www.example.com'))).toBe('192.0.2.7');
 });

@@ -2,10 +2,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server, type Socket as Stream } from 'node:net';
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import { answer, type Pools } from './answer.ts';
+import { answer, takesTurns, type Pools } from './answer.ts';
 import type { NameView } from './directory.ts';
 import type { Forwarder } from './forward.ts';
 import { Framer, framed } from './framing.ts';
+import { ReadyAnswers } from './ready-answers.ts';
 import { readQuery, writeAnswer, writeError, writeRefusal } from './wire.ts';
 
 export interface DnsServerDeps {
@@ -34,6 +35,7 @@ export class DnsServer {
   #udp: Socket | undefined;
   #tcp: Server | undefined;
   readonly #streams = new Set<Stream>();
+  readonly #ready = new ReadyAnswers();
   #turn = 0;
   #closed = false;
   #cancelRetry: () => void = () => undefined;
@@ -94,6 +96,8 @@ export class DnsServer {
     });
     this.#udp = socket;
     socket.on('message', (message, { address, port: from }) => {
+      const ready = this.#ready.to(message, address, this.#deps.view.revision);
+      if (ready) return socket.send(ready, from, address, () => undefined);
       void this.#answer(message, address, 'udp').then((answered) => {
         if (answered && socket === this.#udp) socket.send(answered, from, address, () => undefined);
       });
@@ -145,8 +149,11 @@ export class DnsServer {
     try {
       const { view, pools, forwarder } = this.#deps;
       const found = answer({ view, pools, turn: this.#turn++ }, query.question, from);
-      if (found.kind !== 'forward')
-        return writeAnswer(query, found, over === 'udp' ? query.udpBytes : maxMessage);
+      if (found.kind !== 'forward') {
+        const written = writeAnswer(query, found, over === 'udp' ? query.udpBytes : maxMessage);
+        if (over === 'udp' && !takesTurns(found)) this.#ready.keep(message, from, view.revision, written);
+        return written;
+      }
       return (await forwarder.ask(message, over)) ?? writeError(query, 'SERVFAIL');
     } catch (error) {
       this.#deps.log.warn('a question could not be answered', { error: String(error) });
