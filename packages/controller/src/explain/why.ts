@@ -41,7 +41,7 @@ export function whyTask(view: View, service: Service, task: Task, now: number): 
 }
 
 export function whyNode(view: View, node: Node, now: number): Why {
-  const { name, state, stateReason, availability, silentSince, pressure } = node;
+  const { name, state, stateReason, availability, silentSince, pressure, subnet } = node;
   const held = [...view.tasksOnNode(node.id)].filter(({ status }) => !isTerminal(status.state));
   const said: Said[] = [];
   if (state === 'down') said.push({ answer: `${name} is down: ${stateReason}; its tasks run elsewhere` });
@@ -57,6 +57,12 @@ export function whyNode(view: View, node: Node, now: number): Why {
       fixes: [`gantry node uncordon ${name}`],
     });
   if (pressure !== undefined) said.push({ answer: `${name} gets no new tasks: ${pressure}` });
+  // One that has only just joined gets its subnet in the same moment.
+  if (state === 'ready' && subnet === undefined)
+    said.push({
+      answer: `${name} gets no tasks: the controller has no subnet left for its containers`,
+      fixes: ['gantry node rm for hosts that are gone: they hold theirs until then'],
+    });
   if (said.length === 0)
     said.push({ answer: `${name} is as it should be: ${stateReason}, ${held.length} tasks` });
   const silent =

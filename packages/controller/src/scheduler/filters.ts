@@ -46,7 +46,7 @@ const filters: readonly ((requirement: Requirement) => readonly Rule[])[] = [
       () => 'is drained',
       ({ name }) => fix('uncordon', `gantry node uncordon ${name}`),
     ),
-    ofNode('have no addresses yet', ({ subnet }) => subnet === undefined, () => 'has no addresses yet'),
+    ofNode('have no subnet', ({ subnet }) => subnet === undefined, () => 'has no subnet for its containers'),
     ofNode(
       'are under DiskPressure',
       ({ pressure }) => pressure !== undefined,

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { aNode, noon, viewOf } from '../../../../tests/support/builders.ts';
+import { whyNode } from '../explain/why.ts';
+import { allocate } from './allocate.ts';
+import { envAt } from './reconciler.contract.ts';
+
+test('when the pool of subnets is used up the youngest host gets none, and is told what to do', () => {
+  const nodes = ['n1', 'n2'].map((id, index) => {
+    const { subnet: _, ...node } = aNode({ id, createdAt: noon + index });
+    return node;
+  });
+  const env = envAt(noon);
+  const small = { ...env, settings: { ...env.settings, nodePool: '10.210.0.0/23' } };
+  const { writes, note } = allocate.decide(viewOf(nodes), 'nodes', small);
+  const given = writes.flatMap((write) =>
+    write.op === 'put' && write.object.kind === 'node' ? [write.object] : [],
+  );
+  expect(given.map(({ id, subnet }) => [id, subnet])).toEqual([['n1', '10.210.1.0/24']]);
+  expect(note).toBe('the pool 10.210.0.0/23 is empty: 1 nodes have no subnet');
+  expect(whyNode(viewOf(nodes), nodes[1]!, noon)).toMatchObject({
+    answer: 'n2 gets no tasks: the controller has no subnet left for its containers',
+    fixes: ['gantry node rm for hosts that are gone: they hold theirs until then'],
+  });
+});
