@@ -107,6 +107,26 @@ describe('placing', () => {
     );
   });
 
+  test('spreads over several levels, one inside the other, then over hosts', () => {
+    const racks = ['x1', 'x1', 'x2', 'x3', 'y1', 'y2', 'y2', 'y2'];
+    const nodes = racks.map((rack, index) =>
+      aNode({ id: `n${index}`, labels: { zone: rack.slice(0, 1), rack } }),
+    );
+    const placement = { ...defaultPlacement, spread: ['node.labels.zone', 'node.labels.rack'] };
+    const tasks = Array.from({ length: 12 }, () => aTask({ serviceId: 's', revisionId: 'r' }));
+    const service = aService({ id: 's', spec: aSpec({ name: 's', placement }) });
+    const view = viewOf([...nodes, service, aRevision({ id: 'r', serviceId: 's' }), ...tasks]);
+    expect(placeAll(view)).toHaveLength(12);
+    const count = (prefix: string): number =>
+      nodes.reduce(
+        (all, { id, labels }) => all + (labels['rack']?.startsWith(prefix) ? onNode(view, id).length : 0),
+        0,
+      );
+    expect(['x', 'y'].map(count)).toEqual([6, 6]);
+    expect(['x1', 'x2', 'x3', 'y1', 'y2'].map(count)).toEqual([2, 2, 2, 3, 3]);
+    expect(nodes.map(({ id }) => onNode(view, id).length)).toEqual([1, 1, 2, 2, 3, 1, 1, 1]);
+  });
+
   test('spreads over the outer level first, also if its branches are of different size', () => {
     const zones = ['x', 'x', 'x', 'x', 'y'];
     const nodes = zones.map((zone, index) => aNode({ id: `n${index}`, labels: { zone } }));
