@@ -1,5 +1,5 @@
 import type { Node } from '@gantry/model/node';
-import type { NodeId, RevisionId } from '@gantry/model/ids';
+import type { NodeId, RevisionId, ServiceId } from '@gantry/model/ids';
 import type { Service, SlotRestarts } from '@gantry/model/service';
 import { movesForMs } from '@gantry/model/moves';
 import { same } from '@gantry/model/spec-change';
@@ -53,25 +53,34 @@ export const services: Reconciler = {
 };
 
 /** Services with tasks on the node, and all global ones, for they may want one there. */
-function* concernedBy({ id, before, after }: Change & { kind: 'node' }, view: View): Iterable<string> {
-  if (before && after && facing(before) === facing(after)) return;
-  for (const { serviceId } of view.tasksOnNode(id)) yield serviceId;
+function* concernedBy(change: Change & { kind: 'node' }, view: View): Iterable<string> {
+  const { id, before, after } = change;
+  const silentOnly = before && after && facing(before) === facing(after);
+  if (silentOnly && isSilent(before) === isSilent(after)) return;
+  for (const { serviceId } of view.tasksOnNode(id))
+    if (!silentOnly || waitsForRoom(view, serviceId)) yield serviceId;
+  if (silentOnly) return;
   for (const service of view.all('service')) if (service.spec.mode.kind === 'global') yield service.id;
 }
 
-/** All that a decision about a service looks at of a node. */
-function facing({
-  state,
-  availability,
-  silentSince,
-  unheardMs,
-  subnet,
-  name,
-  labels,
-  description,
-}: Node): string {
+function isSilent({ silentSince }: Node): boolean {
+  return silentSince !== undefined;
+}
+
+/**
+ * A task of it found no host, so that the room of an old one may be what it waits for. Nobody else asks who is silent; under
+ * load hosts are silent now and then, and looking at every service of each of them would be more load.
+ */
+function waitsForRoom(view: View, serviceId: ServiceId): boolean {
+  for (const { nodeId, status } of view.tasksOfService(serviceId))
+    if (nodeId === undefined && status.state === 'pending') return true;
+  return false;
+}
+
+/** All that a decision about a service looks at of a node, besides its silence. */
+function facing({ state, availability, unheardMs, subnet, name, labels, description }: Node): string {
   const { os, arch, cpuMillis, memoryBytes } = description;
-  const words = [state, availability, silentSince !== undefined, unheardMs, subnet, name, os, arch];
+  const words = [state, availability, unheardMs, subnet, name, os, arch];
   return JSON.stringify([...words, cpuMillis, memoryBytes, Object.entries(labels).sort()]);
 }
 
