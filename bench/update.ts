@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestCluster } from '../tests/support/test-cluster.ts';
 import { startLoad } from '../tests/support/load/load.ts';
+import { wrk } from '../tests/support/load/wrk.ts';
 import { buildWebImage } from '../tests/support/load/web-image.ts';
 import type { BenchResult } from './report.ts';
 
 const rounds = 5;
 const askers = 8;
+/** Longer than an update with its watch. */
+const wrkSeconds = 14;
 
 /** Updates of a service with one replica while all hosts are asked: what is lost, and how long anybody waits. */
 export async function run(): Promise<BenchResult> {
@@ -35,11 +38,24 @@ export async function run(): Promise<BenchResult> {
       asked.push(result.ok);
       slowest.push(result.slowestMs);
     }
+    const wrong: number[] = [];
+    let requests = 0;
+    for (let round = rounds + 1; round <= rounds + 3; round++) {
+      const load = Promise.all(
+        urls.flatMap((url) => [wrk(url, wrkSeconds, 'kept'), wrk(url, wrkSeconds, 'new')]),
+      );
+      await apply(round);
+      const results = await load;
+      for (const { wrong: words } of results) for (const line of words) process.stderr.write(`${line}\n`);
+      wrong.push(results.reduce((sum, { wrong: words }) => sum + words.length, 0));
+      requests += results.reduce((sum, result) => sum + result.requests, 0);
+    }
     await cluster.ok('rm', 'shop');
     return {
-      setup: `three hosts, one replica with a health check, ${askers} askers on each host's port 8080 (half on kept connections); ${rounds} updates, ${asked.join(', ')} requests answered`,
+      setup: `three hosts, one replica with a health check, ${askers} askers on each host's port 8080 (half on kept connections); ${rounds} updates, ${asked.join(', ')} requests answered; then wrk, twice on each host, 4 kept connections and 4 times new ones, during 3 updates, ${requests} requests answered`,
       figures: [
         { what: 'requests lost in an update', ours: lost, target: '0', unit: 'requests' },
+        { what: 'runs of wrk, of 6, that saw an error in an update', ours: wrong, target: '0', unit: 'runs' },
         { what: 'slowest request', ours: slowest, target: '–' },
         { what: 'update, with 5 s of watching the new task', ours: took, target: '–' },
       ],

@@ -27,11 +27,12 @@ while (1) {
         }
         my $read = sysread($socket, $requests{$socket}, 65_536, length $requests{$socket});
         if (!$read) { finish($socket) if defined $read || !$!{EAGAIN}; next }
-        while ($requests{$socket} =~ s/^.*?\r\n\r\n//s) {
-            my $end = $stopping ? 'close' : 'keep-alive';
+        while ($requests{$socket} =~ s/^(.*?)\r\n\r\n//s) {
+            my $last = $stopping || $1 =~ /^Connection: close\r?$/mi;
+            my $end = $last ? 'close' : 'keep-alive';
             my $status = time < $ready ? '503 Not Yet' : '200 OK';
             syswrite $socket, "HTTP/1.1 $status\r\nContent-Length: " . length($body) . "\r\nConnection: $end\r\n\r\n$body";
-            if ($stopping) { finish($socket); last }
+            if ($last) { finish($socket); last }
         }
     }
 }
