@@ -67,6 +67,14 @@ async function links(): Promise<string> {
   return execOk(lab.exec('h1'), ['ip', '-o', 'link', 'show']);
 }
 
+/** What the kernel limits now: the device, and its rate. */
+async function rates(): Promise<readonly string[]> {
+  const text = await execOk(lab.exec('h1'), ['tc', 'qdisc', 'show']);
+  return [...text.matchAll(/^qdisc tbf \w+: dev (\w+) root .*?rate (\w+)/gm)].map(
+    ([, device, rate]) => `${device} ${rate}`,
+  );
+}
+
 /** A million bytes and a bit: a second at 8 Mbit/s. */
 const size = 1_020_000;
 
@@ -113,9 +121,10 @@ test('what a container receives and sends is limited, changed while it runs, and
   expect(sent).toBeGreaterThan(800);
   await network.limit(id, { egressBits: 80_000_000 });
   expect(await transfer('sends')).toBeGreaterThan(80);
-  expect(await transfer('receives')).toBeLessThan(received / 2);
+  // That it is fast where nothing limits it depends on what else the machine does: the kernel is asked instead.
+  expect(await rates()).toEqual([`gi${id} 80Mbit`]);
   await network.limit(id, undefined);
-  expect(await transfer('sends')).toBeLessThan(sent / 2);
+  expect(await rates()).toEqual([]);
   expect(await links()).not.toMatch(/\bgi/);
 });
 
