@@ -1,5 +1,6 @@
 import { systemClock } from '@gantry/kit/clock';
 import { silentLogger } from '@gantry/kit/log';
+import { defaultPools } from '@gantry/model/addresses';
 import { defaultNetworking } from '@gantry/model/network';
 import { Directory } from '../packages/agent/src/dns/directory.ts';
 import { Forwarder } from '../packages/agent/src/dns/forward.ts';
@@ -21,13 +22,13 @@ const endpoints = Array.from({ length: services }, (_, index) =>
   }),
 );
 const networking = defaultNetworking('shop');
-directory.use(endpoints, [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }]);
+const tasks = [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }];
+directory.use({ endpoints, tasks, pools: defaultPools });
 directory.attached('127.0.0.1', 'me');
 const base = { clock: systemClock, log: silentLogger };
 const server = new DnsServer({
   ...base,
   view: directory,
-  pools: { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' },
   forwarder: new Forwarder({ ...base, resolvConf: '/nowhere', without: [] }),
   address: '127.0.0.1',
   port: 0,

@@ -58,7 +58,7 @@ export async function startPlane(nodes: number, silenceSeconds: number): Promise
       join(root, 'bench/watch-thread.mjs'),
       join(root, 'bin/gantry'),
       ...argv,
-      '--node-pool',
+      '--container-pool',
       '10.128.0.0/9',
     ],
     { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, GANTRY_BENCH_THREAD: threadFile } },

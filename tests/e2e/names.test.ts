@@ -28,7 +28,9 @@ networks: { edge: { external: true } }
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start('names', { encryption: 'wireguard' });
+  // Not the defaults, so that nothing goes by chance: hosts are told of them.
+  const pools = { containerPool: '10.128.0.0/10', vipPool: '10.200.0.0/16' };
+  cluster = await TestCluster.start('names', { encryption: 'wireguard', pools });
   await cluster.loadHello();
   for (const [stack, text] of Object.entries(stacks)) {
     const file = join(cluster.directory, `${stack}.yaml`);

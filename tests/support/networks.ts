@@ -1,10 +1,11 @@
+import { defaultPools } from '@gantry/model/addresses';
 import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
 import type { ServiceNetworking } from '@gantry/model/network';
 import type { TaskNetworking } from '../../packages/agent/src/network/network.ts';
 
 /** Builders for tests of the network. */
 export const subnet = '10.210.1.0/24';
-export const pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' } as const;
+export const pools = defaultPools;
 
 export function aNetworking(
   networks: readonly string[],

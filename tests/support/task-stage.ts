@@ -2,6 +2,7 @@ import { VirtualClock } from '@gantry/kit/virtual-clock';
 import { GantryError } from '@gantry/kit/errors';
 import { noFailpoint } from '@gantry/kit/failpoint';
 import { silentLogger } from '@gantry/kit/log';
+import { defaultPools } from '@gantry/model/addresses';
 import type { HealthSpec } from '@gantry/model/health';
 import type { TaskStatus } from '@gantry/model/task';
 import { FakeContents } from '../../packages/agent/src/contents/fake.ts';
@@ -74,6 +75,7 @@ export class TaskStage {
   async agent(): Promise<void> {
     await this.network.configure({
       subnet: '10.210.1.0/24',
+      pools: defaultPools,
       address: '10.0.0.1',
       peers: [],
       endpoints: [],

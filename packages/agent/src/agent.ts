@@ -47,9 +47,6 @@ import { Disk } from './worker/disk.ts';
 
 export const agentVersion = '0.1.0';
 
-/** The address plan; the controller's pools have the same defaults. */
-const pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' };
-
 /** Makes and starts every part of an agent; the only file that knows them all. */
 export async function startAgent(config: AgentConfig, log: Logger): Promise<{ close(): Promise<void> }> {
   await Promise.all(
@@ -95,7 +92,6 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
   });
   const network = await createKernelNetwork({
     ...base,
-    ...pools,
     settings: ownSettings,
     follow,
     converse,
@@ -103,7 +99,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<{ cl
     runDir: config.runDir,
     guarded: config.controllers.map(hostOf).filter((host) => isIP(host) === 4),
   });
-  const names = startNames({ ...base, ...pools, address: gateway });
+  const names = startNames({ ...base, address: gateway });
   const volumes = await createVolumes({
     ...base,
     stateDir: config.stateDir,

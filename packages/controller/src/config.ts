@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { defaultPools, parseCidr, toAddress, type Pools } from '@gantry/model/addresses';
 import { GantryError } from '@gantry/kit/errors';
 import type { EncryptionMode } from '@gantry/model/node';
 import { defaultSettings } from './reconcilers/reconciler.ts';
@@ -24,8 +25,7 @@ export interface ControllerConfig {
   readonly silenceMs: number;
   /** Time without contact after which a host stops tasks that must never run twice, ms. */
   readonly fenceMs: number;
-  /** Pool that nodes' subnets (a /24 each) are cut from; agents of real hosts know the default only. */
-  readonly nodePool: string;
+  readonly pools: Pools;
   /** Set for the whole cluster when this controller begins to lead; absent: what was set before. */
   readonly encryption?: EncryptionMode;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -55,9 +55,11 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
       : seconds(values.fence);
   if (fenceMs === undefined || fenceMs < 2 * (silenceMs ?? 0))
     problems.push(`--fence ${String(values.fence)}: write a duration of twice --silence or more, e.g. 30s`);
-  const nodePool = values['node-pool'] ?? defaultSettings.nodePool;
-  if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(nodePool))
-    problems.push(`--node-pool ${nodePool}: write a range of addresses, e.g. 10.210.0.0/16`);
+  const pools = {
+    containerPool: values['container-pool'] ?? defaultPools.containerPool,
+    vipPool: values['vip-pool'] ?? defaultPools.vipPool,
+  };
+  problems.push(...poolProblems(pools));
   const logLevel = levels.find((level) => level === (values['log-level'] ?? 'info'));
   if (!logLevel) problems.push(`--log-level ${String(values['log-level'])}: one of ${levels.join(', ')}`);
   const encryption = modes.find((mode) => mode === values.encryption);
@@ -77,10 +79,34 @@ export function readConfig(argv: readonly string[]): ControllerConfig {
     insecureRegistries: values['insecure-registry'] ?? [],
     silenceMs: silenceMs ?? 5_000,
     fenceMs: fenceMs ?? defaultSettings.fenceMs,
-    nodePool,
+    pools,
     ...(encryption && { encryption }),
     logLevel: logLevel ?? 'info',
   };
+}
+
+/** What is wrong with the pools as given, flag by flag. */
+function poolProblems({ containerPool, vipPool }: Pools): readonly string[] {
+  const flags = [
+    // Two `/24`s at least, the first of which is no host's; hosts are numbered within a `/8`.
+    { flag: '--container-pool', pool: containerPool, bits: [8, 23] },
+    { flag: '--vip-pool', pool: vipPool, bits: [8, 30] },
+  ] as const;
+  const problems = flags.flatMap(({ flag, pool, bits: [least, most] }) => {
+    const [, address = '', bits = ''] = /^(\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/.exec(pool) ?? [];
+    const isRange =
+      Number(bits) >= least && Number(bits) <= most && toAddress(parseCidr(pool).first) === address;
+    return isRange
+      ? []
+      : [`${flag} ${pool}: write the first address of a range and its length, /${least} to /${most}`];
+  });
+  if (problems.length > 0) return problems;
+  const [containers, vips] = [parseCidr(containerPool), parseCidr(vipPool)];
+  const apart =
+    containers.first + containers.size <= vips.first || vips.first + vips.size <= containers.first;
+  return apart
+    ? []
+    : [`--vip-pool ${vipPool} and --container-pool ${containerPool} share addresses: take two apart`];
 }
 
 /** The address itself, or this host's name for one that means all of its addresses. */
@@ -112,7 +138,8 @@ function parse(argv: readonly string[]) {
         'insecure-registry': { type: 'string', multiple: true },
         silence: { type: 'string' },
         fence: { type: 'string' },
-        'node-pool': { type: 'string' },
+        'container-pool': { type: 'string' },
+        'vip-pool': { type: 'string' },
         encryption: { type: 'string' },
         'log-level': { type: 'string' },
       },

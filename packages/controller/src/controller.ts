@@ -73,7 +73,7 @@ export async function startController(
         leads: () => election.current() !== undefined,
         reconcilers,
         silenceMs: config.silenceMs,
-        nodePool: config.nodePool,
+        pools: config.pools,
         fenceMs: config.fenceMs,
         ...(config.encryption && { encryption: config.encryption }),
         agentNats: config.agentNats,

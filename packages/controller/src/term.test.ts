@@ -3,7 +3,8 @@ import { systemClock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import { silentLogger } from '@gantry/kit/log';
 import { VirtualClock } from '@gantry/kit/virtual-clock';
-import { leadWhenElected, type Term } from './term.ts';
+import { aNode, viewOf } from '../../../tests/support/builders.ts';
+import { leadWhenElected, startTerm, type Term, type TermDeps } from './term.ts';
 
 /** An election that is won and lost when the test says so. */
 function election() {
@@ -75,4 +76,14 @@ test('a term begins once the last one has ended', async () => {
   await new Promise(setImmediate);
   await leading.close();
   expect(happened).toEqual(['1 begins', '1 ends', '2 begins', '2 ends']);
+});
+
+test('no term begins with pools that leave out what hosts have', async () => {
+  const view = viewOf([aNode({ id: 'a', name: 'a', subnet: '10.210.3.0/24' })]);
+  const store = { view: () => view };
+  const pools = { containerPool: '10.212.0.0/16', vipPool: '10.211.0.0/16' };
+  await expect(startTerm({ ...base, store, pools } as unknown as TermDeps)).rejects.toMatchObject({
+    code: 'conflict',
+    message: /^host a has 10\.210\.3\.0\/24, which is not in --container-pool/,
+  });
 });

@@ -1,7 +1,8 @@
 import { sleep, type Clock } from '@gantry/kit/clock';
-import { asGantryError } from '@gantry/kit/errors';
+import { asGantryError, GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
 import type { Random } from '@gantry/kit/random';
+import { defaultPools, type Pools } from '@gantry/model/addresses';
 import type { EncryptionMode } from '@gantry/model/node';
 import type { AgentGatewayServer } from '@gantry/proto/gen/gantry/v1/agent';
 import type { ControlServer } from '@gantry/proto/gen/gantry/v1/control';
@@ -14,7 +15,7 @@ import type { CredentialStore } from './images/credentials.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { peersService } from './images/peers.ts';
 import { startLoop } from './loop.ts';
-import { allocate } from './reconcilers/allocate.ts';
+import { allocate, poolsRefused } from './reconcilers/allocate.ts';
 import { contents } from './reconcilers/contents.ts';
 import { jobs } from './reconcilers/jobs/jobs.ts';
 import { nodeHealth } from './reconcilers/node-health.ts';
@@ -65,8 +66,8 @@ export interface TermDeps {
   readonly silenceMs: number;
   /** Time without contact after which a host stops tasks that must never run twice, ms; the default if absent. */
   readonly fenceMs?: number;
-  /** Pool of nodes' subnets; the default if absent. */
-  readonly nodePool?: string;
+  /** The cluster's addresses; the defaults if absent. */
+  readonly pools?: Pools;
   /** Where other controllers reach this one; absent: there are none. */
   readonly address?: string;
   /** What the cluster's setting becomes; absent: it stays as it is. */
@@ -85,8 +86,10 @@ export interface Term {
 
 /** What only a leader does: decide, speak to agents, serve users. */
 export async function startTerm(deps: TermDeps): Promise<Term> {
-  const { newId, silenceMs, nodePool = defaultSettings.nodePool, fenceMs = defaultSettings.fenceMs } = deps;
-  const base = { ...deps, maxWrites, fenceMs };
+  const { newId, silenceMs, pools = defaultPools, fenceMs = defaultSettings.fenceMs } = deps;
+  const refused = poolsRefused(deps.store.view(), pools);
+  if (refused !== undefined) throw new GantryError('conflict', refused);
+  const base = { ...deps, maxWrites, fenceMs, pools };
   const { encryption, address } = deps;
   await setSettings(deps.store, {
     ...(encryption && { encryption }),
@@ -100,7 +103,7 @@ export async function startTerm(deps: TermDeps): Promise<Term> {
     dispatcher.close();
     throw error;
   }
-  const settings = { ...defaultSettings, silenceMs, nodePool, fenceMs };
+  const settings = { ...defaultSettings, silenceMs, ...pools, fenceMs };
   const loop = startLoop({ ...base, settings });
   const foretelling: Foretelling = (view, writes, wants) =>
     foretell(view, writes, { reconcilers: deps.reconcilers, settings, now: deps.clock.now(), wants });

@@ -30,6 +30,16 @@ export function* subnetsOf(pool: string): Iterable<string> {
   for (let offset = 256; offset < size; offset += 256) yield `${toAddress(first + offset)}/24`;
 }
 
+/** Which addresses the cluster uses; the same on every host. */
+export interface Pools {
+  /** All containers of all hosts: a `/24` for each host is cut from it, but for its first. */
+  readonly containerPool: string;
+  /** All virtual addresses of services. */
+  readonly vipPool: string;
+}
+
+export const defaultPools: Pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' };
+
 /** Host addresses of a pool in order, without the network's own and the last. */
 export function* addressesOf(pool: string): Iterable<string> {
   const { first, size } = parseCidr(pool);

@@ -1,3 +1,4 @@
+import type { Pools } from './addresses.ts';
 import type { NodeId, RevisionId, ServiceId, TaskId } from './ids.ts';
 import type { ServiceNetworking } from './network.ts';
 import type { EncryptionMode, TunnelKey } from './node.ts';
@@ -64,6 +65,7 @@ export interface EndpointAssignment {
 export interface NodeAssignments {
   /** Absent until `allocate` has given the node its subnet. */
   readonly subnet?: string;
+  readonly pools: Pools;
   /** Absent: as it was before, also as it was before the agent started. */
   readonly encryption?: EncryptionAssignment;
   readonly tasks: ReadonlyMap<TaskId, TaskAssignment>;

@@ -5,6 +5,7 @@ import { killAt, noFailpoint } from '@gantry/kit/failpoint';
 import { Launcher } from '@gantry/kit/launcher';
 import { silentLogger } from '@gantry/kit/log';
 import { readBootId } from '@gantry/kit/process';
+import { defaultPools } from '@gantry/model/addresses';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { isTerminal, type TaskStatus } from '@gantry/model/task';
 import type { Images } from '../../../packages/agent/src/images/images.ts';
@@ -97,6 +98,7 @@ await worker.start();
 for (const [taskId, status] of worker.statuses()) say(taskId, status);
 await worker.assign({
   subnet: '10.210.1.0/24',
+  pools: defaultPools,
   tasks: new Map(wanted.map((task) => [task.taskId, task])),
   peers: new Map(),
   endpoints: new Map(),

@@ -28,6 +28,8 @@ export class LabHosts {
   /** Hosts whose kernel has no policy routing. */
   readonly without = new Set<string>();
   /** As the controller would say it: for a host of its own, or for all. */
+  /** What every host is told of the cluster's addresses. */
+  pools = pools;
   readonly encryption = new Map<string, EncryptionAssignment>();
   #tasks: readonly (TaskNetworking & { readonly host: string })[] = [];
 
@@ -63,7 +65,6 @@ export class LabHosts {
   async start(host: string): Promise<void> {
     await this.networks.get(host)?.close();
     const network = await createKernelNetwork({
-      ...pools,
       stateDir: this.dir(host),
       runDir: join(this.dir(host), 'run'),
       guarded: [],
@@ -111,6 +112,7 @@ export class LabHosts {
     const encryption = this.encryption.get(host);
     return {
       subnet: aPeer(numberOf(host), '').subnet,
+      pools: this.pools,
       address: this.lab.address(host),
       ...(encryption && { encryption }),
       peers: others.map((other) => this.#peer(other)),

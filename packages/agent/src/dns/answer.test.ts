@@ -1,25 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { defaultPools } from '@gantry/model/addresses';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import { defaultNetworking } from '@gantry/model/network';
 import { anEndpoint, endpointSets, on } from '../../../../tests/support/endpoints.ts';
+import { aTask } from '../../../../tests/support/networks.ts';
 import { answer, type Answer, type AnswerRecord } from './answer.ts';
 import { Directory } from './directory.ts';
 
-const pools = { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' };
 const me = '10.210.9.9';
 
 /** A host with these services and one container, of stack `shop` and on these networks. */
 function hostWith(endpoints: readonly EndpointAssignment[], networks = ['shop_default']): Directory {
   const directory = new Directory();
   const networking = { ...defaultNetworking('shop'), ...on(networks) };
-  directory.use(endpoints, [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }]);
+  const tasks = [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }];
+  directory.use({ endpoints, tasks, pools: defaultPools });
   directory.attached(me, 'me');
   return directory;
 }
 
 function ask(view: Directory, name: string, type = 'A', turn = 0, from = me): Answer {
-  return answer({ view, pools, turn }, { name, type }, from);
+  return answer({ view, turn }, { name, type }, from);
 }
 
 /** Data of the records, or what the answer is if it has none. */
@@ -197,11 +199,7 @@ test('only ready tasks and virtual addresses of services on a shared network are
       questions,
       fc.subarray(['front', 'back', 'side']),
       (endpoints, question, networks) => {
-        const found = answer(
-          { view: hostWith(endpoints, networks), pools, turn: question.turn },
-          question,
-          me,
-        );
+        const found = answer({ view: hostWith(endpoints, networks), turn: question.turn }, question, me);
         const allowed = endpoints
           .filter(({ networking }) => networking.networks.some(({ name }) => networks.includes(name)))
           .flatMap(({ vip, backends }) => [vip, ...backends.map(({ address }) => address)]);
@@ -239,11 +237,23 @@ test('a directory that followed changes knows what one that was made anew knows'
             ? (last.find(({ serviceId }) => serviceId === endpoint.serviceId) ?? endpoint)
             : endpoint,
         );
-        followed.use(last, [task]);
+        followed.use({ endpoints: last, tasks: [task], pools: defaultPools });
       }
       const fresh = hostWith(last, networks);
       for (const { name, type } of [question, { name: '2.0.210.10.in-addr.arpa', type: 'PTR' }])
         expect(ask(followed, name, type)).toEqual(ask(fresh, name, type));
     }),
   );
+});
+
+test('names of addresses are known within the pools of the cluster, and others are asked for the rest', () => {
+  const directory = hostWith([anEndpoint({ vip: '172.20.0.1', backends: [] })], ['front', 'shop_default']);
+  const name = '9.0.20.172.in-addr.arpa';
+  expect(ask(directory, name, 'PTR').kind).toBe('forward');
+  directory.use({
+    endpoints: [],
+    tasks: [aTask('me', ['shop_default'])],
+    pools: { containerPool: '172.16.0.0/14', vipPool: '172.20.0.0/16' },
+  });
+  expect(ask(directory, name, 'PTR').kind).toBe('unknown');
 });

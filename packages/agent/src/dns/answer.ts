@@ -1,4 +1,4 @@
-import { contains, parseCidr } from '@gantry/model/addresses';
+import { contains, parseCidr, type Pools } from '@gantry/model/addresses';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import { clusterDomain } from '@gantry/model/network';
 import type { Asker, NameView } from './directory.ts';
@@ -37,15 +37,8 @@ export type AnswerRecord =
       };
     };
 
-/** Addresses that are the cluster's: nobody else knows their names. */
-export interface Pools {
-  readonly containerPool: string;
-  readonly vipPool: string;
-}
-
 export interface AnswerContext {
   readonly view: NameView;
-  readonly pools: Pools;
   /** Counts up with each question, so that addresses take turns in being the first. */
   readonly turn: number;
 }
@@ -162,9 +155,9 @@ function taskName(
   return `${task.slot > 0 ? task.slot : task.taskId}.${service}.${stack}.${clusterDomain}`;
 }
 
-function reverse({ view, pools }: AnswerContext, question: Question, name: string, asker: Asker): Answer {
+function reverse({ view }: AnswerContext, question: Question, name: string, asker: Asker): Answer {
   const address = reversedAddress(name);
-  if (address === undefined || !inPools(pools, address)) return { kind: 'forward' };
+  if (address === undefined || !inPools(view.pools, address)) return { kind: 'forward' };
   const endpoint = view.at(address);
   if (!endpoint || !shares(endpoint, asker)) return { kind: 'unknown' };
   const task = endpoint.backends.find((backend) => backend.address === address);
@@ -180,6 +173,7 @@ function shares({ networking }: EndpointAssignment, { networks }: Asker): boolea
   return networking.networks.some(({ name }) => networks.includes(name));
 }
 
+/** True of addresses that are the cluster's: nobody else knows their names. */
 function inPools({ containerPool, vipPool }: Pools, address: string): boolean {
   return [containerPool, vipPool].some((pool) => contains(parseCidr(pool), address));
 }

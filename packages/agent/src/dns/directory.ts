@@ -1,5 +1,6 @@
+import { defaultPools, type Pools } from '@gantry/model/addresses';
 import type { EndpointAssignment } from '@gantry/model/assignment';
-import type { TaskNetworking } from '../network/network.ts';
+import type { NetworkState, TaskNetworking } from '../network/network.ts';
 
 /** Who asks: a container of this host. */
 export interface Asker {
@@ -11,6 +12,7 @@ export interface Asker {
 export interface NameView {
   /** Another one whenever an answer may be another. */
   readonly revision: number;
+  readonly pools: Pools;
   /** Services known by a name on a network. */
   named(network: string, name: string): readonly EndpointAssignment[];
   /** The service that has this virtual address, or a ready task with it. */
@@ -22,6 +24,7 @@ export interface NameView {
 /** The names of the cluster, indexed: a change costs what it concerns, and a question a few look-ups. */
 export class Directory implements NameView {
   revision = 0;
+  pools = defaultPools;
   #endpoints: ReadonlyMap<string, EndpointAssignment> = new Map();
   readonly #named = new Map<string, Map<string, EndpointAssignment>>();
   readonly #at = new Map<string, EndpointAssignment>();
@@ -29,8 +32,9 @@ export class Directory implements NameView {
   readonly #holders = new Map<string, string>();
 
   /** The services as they are now. Those that are the same objects as before cost nothing but the look. */
-  use(endpoints: readonly EndpointAssignment[], tasks: readonly TaskNetworking[]): void {
+  use({ endpoints, tasks, pools }: Pick<NetworkState, 'endpoints' | 'tasks' | 'pools'>): void {
     this.revision++;
+    this.pools = pools;
     const now = new Map(endpoints.map((endpoint) => [endpoint.serviceId, endpoint]));
     const before = this.#endpoints;
     for (const [id, old] of before) if (now.get(id) !== old) this.#forget(old);

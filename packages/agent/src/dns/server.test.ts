@@ -7,6 +7,8 @@ import dnsPacket, { type DecodedPacket } from 'dns-packet';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '@gantry/kit/clock';
 import { silentLogger } from '@gantry/kit/log';
+import { defaultPools } from '@gantry/model/addresses';
+import type { EndpointAssignment } from '@gantry/model/assignment';
 import { defaultNetworking } from '@gantry/model/network';
 import { anEndpoint } from '../../../../tests/support/endpoints.ts';
 import { Directory } from './directory.ts';
@@ -40,8 +42,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
   await writeFile(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
   directory = new Directory();
-  const networking = defaultNetworking('shop');
-  directory.use([anEndpoint()], [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }]);
+  know([anEndpoint()]);
   directory.attached('127.0.0.1', 'me');
   server = await started();
 });
@@ -52,13 +53,19 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
+/** The services of the cluster as this host knows them now; the one who asks is a container of it. */
+function know(endpoints: readonly EndpointAssignment[]): void {
+  const networking = defaultNetworking('shop');
+  const tasks = [{ taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking }];
+  directory.use({ endpoints, tasks, pools: defaultPools });
+}
+
 async function started(port = 0): Promise<DnsServer> {
   const deps = { clock: systemClock, log: silentLogger };
   const resolvConf = join(dir, 'resolv.conf');
   const one = new DnsServer({
     ...deps,
     view: directory,
-    pools: { containerPool: '10.210.0.0/16', vipPool: '10.211.0.0/16' },
     forwarder: new Forwarder({ ...deps, resolvConf, without: [], port: upstream.address().port }),
     address: '127.0.0.1',
     port,
@@ -112,13 +119,10 @@ test('a name of the cluster is answered over UDP and TCP', async () => {
 });
 
 test('a question is answered by what is so now, however often it was asked before', async () => {
-  const tasks = [
-    { taskId: 'me', stack: 'shop', service: 'client', slot: 1, networking: defaultNetworking('shop') },
-  ];
   for (let turn = 0; turn < 3; turn++) expect(first(await overUdp('web'))).toBe('10.211.0.1');
-  directory.use([anEndpoint({ vip: '10.211.0.9' })], tasks);
+  know([anEndpoint({ vip: '10.211.0.9' })]);
   for (let turn = 0; turn < 2; turn++) expect(first(await overUdp('web'))).toBe('10.211.0.9');
-  directory.use([], tasks);
+  know([]);
   expect(await overUdp('web')).toMatchObject({ rcode: 'NXDOMAIN' });
   directory.detached('me');
   expect(await overUdp('web')).toMatchObject({ rcode: 'REFUSED' });
@@ -127,14 +131,7 @@ test('a question is answered by what is so now, however often it was asked befor
 test('addresses of tasks take turns, however often they are asked for', async () => {
   const seen = new Set<unknown>();
   const backends = [2, 3].map((slot) => ({ taskId: `t${slot}`, slot, address: `10.210.1.${slot}` }));
-  const me = {
-    taskId: 'me',
-    stack: 'shop',
-    service: 'client',
-    slot: 1,
-    networking: defaultNetworking('shop'),
-  };
-  directory.use([anEndpoint({ backends })], [me]);
+  know([anEndpoint({ backends })]);
   for (let turn = 0; turn < 4; turn++) seen.add(first(await overUdp('tasks.web')));
   expect(seen).toEqual(new Set(['10.210.1.2', '10.210.1.3']));
 });

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server, type Socket as Stream } from 'node:net';
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
-import { answer, takesTurns, type Pools } from './answer.ts';
+import { answer, takesTurns } from './answer.ts';
 import type { NameView } from './directory.ts';
 import type { Forwarder } from './forward.ts';
 import { Framer, framed } from './framing.ts';
@@ -11,7 +11,6 @@ import { readQuery, writeAnswer, writeError, writeRefusal } from './wire.ts';
 
 export interface DnsServerDeps {
   readonly view: NameView;
-  readonly pools: Pools;
   readonly forwarder: Forwarder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -147,8 +146,8 @@ export class DnsServer {
     if (query === undefined) return undefined;
     if (typeof query === 'string') return writeRefusal(message, query);
     try {
-      const { view, pools, forwarder } = this.#deps;
-      const found = answer({ view, pools, turn: this.#turn++ }, query.question, from);
+      const { view, forwarder } = this.#deps;
+      const found = answer({ view, turn: this.#turn++ }, query.question, from);
       if (found.kind !== 'forward') {
         const written = writeAnswer(query, found, over === 'udp' ? query.udpBytes : maxMessage);
         if (over === 'udp' && !takesTurns(found)) this.#ready.keep(message, from, view.revision, written);

@@ -1,12 +1,11 @@
 import type { Clock } from '@gantry/kit/clock';
 import { execOk, type Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
-import type { Pools } from './answer.ts';
 import { Directory } from './directory.ts';
 import { Forwarder } from './forward.ts';
 import { DnsServer } from './server.ts';
 
-export interface NamesDeps extends Pools {
+export interface NamesDeps {
   readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,7 +21,6 @@ export function startNames(deps: NamesDeps): { readonly directory: Directory; cl
   const server = new DnsServer({
     ...deps,
     view: directory,
-    pools: deps,
     forwarder,
     port: 53,
     prepare: async () => {

@@ -12,7 +12,7 @@ export async function withNames(network: Network, directory: Directory): Promise
       try {
         await network.configure(state);
       } finally {
-        directory.use(state.endpoints, state.tasks);
+        directory.use(state);
       }
     },
     attach: async (containerId, hostPorts) => {

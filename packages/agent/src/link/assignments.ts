@@ -1,3 +1,4 @@
+import { defaultPools } from '@gantry/model/addresses';
 import type {
   EncryptionAssignment,
   NodeAssignments,
@@ -15,6 +16,7 @@ const nothing: Endpoints = new Map();
 export class AssignmentsBook {
   #sequence = 0;
   #subnet: string | undefined;
+  #pools = defaultPools;
   #encryption: EncryptionAssignment | undefined;
   #tasks = new Map<string, TaskAssignment>();
   #peers = new Map<string, PeerAssignment>();
@@ -31,6 +33,7 @@ export class AssignmentsBook {
     else if (message.sequence !== this.#sequence + 1) return undefined;
     this.#sequence = message.sequence;
     if (message.subnet !== undefined) this.#subnet = message.subnet;
+    if (message.pools) this.#pools = message.pools;
     if (message.encryption) this.#encryption = toModel.encryptionAssignment(message.encryption);
     update(
       this.#tasks,
@@ -47,6 +50,7 @@ export class AssignmentsBook {
       this.#endpoints = this.#readEndpoints(this.#endpoints, round);
     return {
       ...(this.#subnet !== undefined && { subnet: this.#subnet }),
+      pools: this.#pools,
       ...(this.#encryption && { encryption: this.#encryption }),
       tasks: this.#tasks,
       peers: this.#peers,
@@ -56,6 +60,7 @@ export class AssignmentsBook {
 
   #clear(): void {
     this.#subnet = undefined;
+    this.#pools = defaultPools;
     this.#encryption = undefined;
     this.#tasks = new Map();
     this.#peers = new Map();

@@ -1,3 +1,4 @@
+import { defaultPools } from '@gantry/model/addresses';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import type { PortSpec } from '@gantry/model/service';
@@ -33,6 +34,7 @@ export function networkContract(name: string, host: ContractHost): void {
     };
     const state = (more: Partial<NetworkState> = {}): NetworkState => ({
       subnet,
+      pools: defaultPools,
       address: host.address,
       peers: [],
       endpoints: [],

@@ -1,3 +1,4 @@
+import type { Pools } from '@gantry/model/addresses';
 import type { EncryptionAssignment, EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
 import type { Bandwidth } from '@gantry/model/limits';
 import type { ServiceNetworking } from '@gantry/model/network';
@@ -8,6 +9,7 @@ import type { PortSpec } from '@gantry/model/service';
 export interface NetworkState {
   /** This node's own pool, e.g. `10.210.3.0/24`. */
   readonly subnet: string;
+  readonly pools: Pools;
   /** This host's address among the hosts. */
   readonly address: string;
   /** Absent: in plain. */

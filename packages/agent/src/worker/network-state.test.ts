@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
+import { defaultPools } from '@gantry/model/addresses';
 import type { NodeAssignments } from '@gantry/model/assignment';
 import { anAssignment } from '../../../../tests/support/builders.ts';
 import { NetworkStates, sameState } from './network-state.ts';
 
 const task = anAssignment({ taskId: 't' });
 const peer = { nodeId: 'n2', name: 'n2', address: '10.0.0.2', subnet: '10.210.2.0/24' };
-const own = { subnet: '10.210.1.0/24', address: '10.0.0.1' };
+const own = { subnet: '10.210.1.0/24', pools: defaultPools, address: '10.0.0.1' };
 const wanted: NodeAssignments = {
   subnet: own.subnet,
+  pools: own.pools,
   tasks: new Map([['t', task]]),
   peers: new Map([['n2', peer]]),
   endpoints: new Map(),
@@ -30,6 +32,7 @@ test('another network, neighbour, task or address is another state', () => {
     [{ ...wanted, tasks: new Map() }, own],
     [{ ...wanted, peers: new Map([['n2', { ...peer, address: '10.0.0.9' }]]) }, own],
     [wanted, { ...own, address: '10.0.0.7' }],
+    [wanted, { ...own, pools: { ...defaultPools, containerPool: '10.192.0.0/11' } }],
   ];
   for (const [now, self] of others) expect(sameState(before, states.of(now, self))).toBe(false);
 });

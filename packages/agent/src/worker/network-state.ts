@@ -7,7 +7,10 @@ export class NetworkStates {
   readonly #lists = new WeakMap<ReadonlyMap<string, unknown>, readonly unknown[]>();
   readonly #tasks = new WeakMap<TaskAssignment, TaskNetworking>();
 
-  of(wanted: NodeAssignments, own: Pick<NetworkState, 'subnet' | 'address' | 'encryption'>): NetworkState {
+  of(
+    wanted: NodeAssignments,
+    own: Pick<NetworkState, 'subnet' | 'pools' | 'address' | 'encryption'>,
+  ): NetworkState {
     return {
       ...own,
       peers: this.#listOf(wanted.peers),

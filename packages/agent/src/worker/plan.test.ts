@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { defaultPools } from '@gantry/model/addresses';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import { sameState } from './network-state.ts';
 import { planWork } from './plan.ts';
@@ -29,6 +30,7 @@ test('a state of the network is the same by what it says, and another in any par
   const peer = { nodeId: 'n2', name: 'n2', address: '10.0.0.2', subnet: '10.210.2.0/24' };
   const state = () => ({
     subnet: '10.210.1.0/24',
+    pools: defaultPools,
     address: '10.0.0.1',
     peers: [{ ...peer }],
     endpoints: [],

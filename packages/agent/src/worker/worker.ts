@@ -1,4 +1,5 @@
 import type { Logger } from '@gantry/kit/log';
+import { defaultPools } from '@gantry/model/addresses';
 import type { NodeAssignments, TaskAssignment } from '@gantry/model/assignment';
 import { defaultLogging } from '@gantry/model/logging';
 import type { TaskStatus } from '@gantry/model/task';
@@ -72,9 +73,10 @@ export class Worker {
       else this.#early.set(id, exit);
     });
     const [records, containers] = await Promise.all([disk.records(), runtime.list()]);
-    const network = await disk.load<NetworkState>(networkFile);
+    const network = await disk.load<Omit<NetworkState, 'pools'> & Partial<NetworkState>>(networkFile);
     this.#encryption = network?.encryption;
-    if (network) this.#configure(network);
+    // An agent before this one may not have known of pools: then they were these.
+    if (network) this.#configure({ pools: defaultPools, ...network });
     for (const record of records) {
       const { taskId, container } = record.assignment;
       const found = containers.get(taskId);
@@ -102,9 +104,9 @@ export class Worker {
   assign(wanted: NodeAssignments): Promise<boolean> {
     if (wanted.subnet !== undefined) {
       this.#encryption = wanted.encryption ?? this.#encryption;
-      const { subnet } = wanted;
+      const { subnet, pools } = wanted;
       const { address } = this.#deps;
-      const own = { subnet, address, ...(this.#encryption && { encryption: this.#encryption }) };
+      const own = { subnet, pools, address, ...(this.#encryption && { encryption: this.#encryption }) };
       this.#configure(this.#states.of(wanted, own));
     }
     const plan = planWork(wanted.tasks, new Set(this.#runners.keys()), this.#told);

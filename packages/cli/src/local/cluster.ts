@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Exec } from '@gantry/kit/exec';
 import { GantryError } from '@gantry/kit/errors';
 import { protectFromOom } from '@gantry/kit/oom';
+import type { Pools } from '@gantry/model/addresses';
 import { purge } from '../doctor/purge.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { endOrphans, remember } from './orphans.ts';
@@ -24,6 +25,8 @@ export interface LocalClusterOptions {
   readonly fence?: string;
   /** `wireguard`: hosts speak with each other in secret. */
   readonly encryption?: string;
+  /** Addresses of containers and of services; absent: the controller's defaults. */
+  readonly pools?: Pools;
   readonly logLevel?: string;
   /** Hears of a program that ended although nobody asked it to. */
   readonly onSurprise?: (name: string, how: string) => void;
@@ -195,6 +198,9 @@ export class LocalCluster {
       '--secret-key-file',
       join(topology.stateDir, 'controller', 'secret.key'),
       ...(this.#options.encryption === undefined ? [] : ['--encryption', this.#options.encryption]),
+      ...(this.#options.pools === undefined
+        ? []
+        : ['--container-pool', this.#options.pools.containerPool, '--vip-pool', this.#options.pools.vipPool]),
       ...(this.#options.silence === undefined ? [] : ['--silence', this.#options.silence]),
       ...(this.#options.fence === undefined ? [] : ['--fence', this.#options.fence]),
       ...this.#commonFlags(),

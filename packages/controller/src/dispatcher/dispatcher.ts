@@ -2,6 +2,7 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock } from '@gantry/kit/clock';
 import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
+import type { Pools } from '@gantry/model/addresses';
 import type {
   AgentGatewayServer,
   AssignmentsMessage,
@@ -41,6 +42,7 @@ export interface DispatcherDeps {
   readonly silenceMs: number;
   /** Time without contact after which a host stops tasks that must never run twice, ms. */
   readonly fenceMs: number;
+  readonly pools: Pools;
   /** What agents are told; empty for no telemetry. */
   readonly natsUrl: string;
 }

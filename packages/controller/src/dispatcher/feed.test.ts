@@ -1,3 +1,4 @@
+import { defaultPools } from '@gantry/model/addresses';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '@gantry/kit/log';
 import { VirtualClock } from '@gantry/kit/virtual-clock';
@@ -67,7 +68,14 @@ function begin(task: Task): void {
   store = new OpenTables([...nodes, service, revision, task]);
   clock = new VirtualClock();
   leads = true;
-  feed = new Feed({ store, clock, log: silentLogger, fenceMs: 30_000, leads: () => leads });
+  feed = new Feed({
+    store,
+    clock,
+    log: silentLogger,
+    fenceMs: 30_000,
+    pools: defaultPools,
+    leads: () => leads,
+  });
   sent = new Map();
   ended = [];
 }
@@ -264,4 +272,17 @@ describe('rounds', () => {
     await clock.advance(0);
     expect(desired()).toBe('shutdown');
   });
+});
+
+test('a host is told the pools of the cluster with the complete set, and not again', () => {
+  begin(serving);
+  follow('a');
+  store.put({ ...service, spec: { ...service.spec, labels: { a: 'b' } } });
+  expect(sent.get('a')?.[0]).toMatchObject({ complete: true, pools: defaultPools });
+  expect(
+    sent
+      .get('a')
+      ?.slice(1)
+      .every(({ pools }) => pools === undefined),
+  ).toBe(true);
 });

@@ -1,5 +1,6 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
+import type { Pools } from '@gantry/model/addresses';
 import type { NodeId, TaskId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
@@ -29,6 +30,7 @@ export interface FeedDeps {
   readonly log: Logger;
   /** Time without contact after which a host stops tasks that must never run twice, ms. */
   readonly fenceMs: number;
+  readonly pools: Pools;
 }
 
 /** Hosts are told of others in rounds, ten ms apart for every ten hosts: so telling takes a tenth of the thread at most. */
@@ -78,6 +80,7 @@ export class Feed {
       nodeId,
       outlet,
       leads: this.#deps.leads,
+      pools: this.#deps.pools,
       forms: this.#forms,
       view: this.#view(),
       soon: (fn) => this.#turns.soon(fn),

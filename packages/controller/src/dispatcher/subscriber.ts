@@ -1,4 +1,5 @@
 import type { Clock } from '@gantry/kit/clock';
+import type { Pools } from '@gantry/model/addresses';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
@@ -23,6 +24,8 @@ export interface SubscriberDeps {
   readonly outlet: Outlet;
   /** True while no other controller can lead. */
   readonly leads: () => boolean;
+  /** The cluster's addresses. */
+  readonly pools: Pools;
   readonly forms: Pick<TaskForms, 'of'>;
   readonly view: View;
   readonly soon: Clock['soon'];
@@ -114,6 +117,7 @@ export class Subscriber {
       sequence: this.#sequence + 1,
       complete,
       subnet: undefined,
+      pools: complete ? this.#deps.pools : undefined,
       encryption: undefined,
       tasks: [],
       peers: [],

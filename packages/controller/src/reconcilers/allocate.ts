@@ -1,4 +1,4 @@
-import { addressesOf, subnetsOf } from '@gantry/model/addresses';
+import { addressesOf, contains, parseCidr, subnetsOf, type Pools } from '@gantry/model/addresses';
 import type { PortSpec, Service } from '@gantry/model/service';
 import { same } from '@gantry/model/spec-change';
 import type { View, Write } from '../store/store.ts';
@@ -22,12 +22,31 @@ export const allocate: Reconciler<Pool> = {
   decide: (view, key, env) => (key === 'nodes' ? subnets(view, env.settings) : addresses(view, env)),
 };
 
+/**
+ * Why these pools cannot be the cluster's, in words; undefined if they can. What was given out of others is in use: only pools
+ * that contain it may take their place.
+ */
+export function poolsRefused(view: View, { containerPool, vipPool }: Pools): string | undefined {
+  const [containers, vips] = [parseCidr(containerPool), parseCidr(vipPool)];
+  for (const { name, subnet } of view.all('node')) {
+    if (subnet !== undefined && !contains(containers, subnet.replace(/\/.*/, '')))
+      return `host ${name} has ${subnet}, which is not in --container-pool ${containerPool}: ${howToGoOn}`;
+  }
+  for (const { spec, vip } of view.all('service')) {
+    if (vip !== undefined && !contains(vips, vip))
+      return `service ${spec.stack}/${spec.name} has ${vip}, which is not in --vip-pool ${vipPool}: ${howToGoOn}`;
+  }
+  return undefined;
+}
+
+const howToGoOn = 'begin with the pools that the cluster began with, or with wider ones';
+
 function subnets(view: View, settings: Settings): Decision {
   const nodes = [...view.all('node')];
   const missing = nodes.filter(({ subnet }) => subnet === undefined).sort(byAge);
   if (missing.length === 0) return { writes: [] };
   const used = new Set(nodes.map(({ subnet }) => subnet));
-  const free = without(subnetsOf(settings.nodePool), used);
+  const free = without(subnetsOf(settings.containerPool), used);
   const writes = missing.flatMap((node): Write[] => {
     const subnet = free();
     return subnet === undefined ? [] : [{ op: 'put', object: { ...node, subnet } }];
@@ -35,7 +54,7 @@ function subnets(view: View, settings: Settings): Decision {
   const short = missing.length - writes.length;
   return {
     writes,
-    ...(short > 0 && { note: `the pool ${settings.nodePool} is empty: ${short} nodes have no subnet` }),
+    ...(short > 0 && { note: `the pool ${settings.containerPool} is empty: ${short} nodes have no subnet` }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defaultPools, type Pools } from '@gantry/model/addresses';
 import { defaultFenceMs } from '@gantry/model/fence';
 import type { Change, View, Write } from '../store/store.ts';
 
@@ -11,15 +12,11 @@ export interface Env {
 }
 
 /** Cluster-wide figures that decisions use. */
-export interface Settings {
+export interface Settings extends Pools {
   /** Silence after which a node is down, ms. */
   readonly silenceMs: number;
   /** Time without contact after which a host stops tasks that must never run twice, ms. */
   readonly fenceMs: number;
-  /** Pool that node subnets (a /24 each) are cut from, e.g. `10.210.0.0/16`. */
-  readonly nodePool: string;
-  /** Pool of virtual addresses, e.g. `10.211.0.0/16`. */
-  readonly vipPool: string;
   /** Range that a published port of 0 is chosen from. */
   readonly portRange: { readonly first: number; readonly last: number };
   /** Ended tasks kept per slot, for `ps` and `logs --previous`. */
@@ -29,8 +26,7 @@ export interface Settings {
 export const defaultSettings: Settings = {
   silenceMs: 5_000,
   fenceMs: defaultFenceMs,
-  nodePool: '10.210.0.0/16',
-  vipPool: '10.211.0.0/16',
+  ...defaultPools,
   portRange: { first: 30_000, last: 32_767 },
   keepEndedTasks: 3,
 };

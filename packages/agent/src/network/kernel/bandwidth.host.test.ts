@@ -45,7 +45,6 @@ async function open(): Promise<Network> {
     converse: lab.converse('h1'),
   };
   const made = await createKernelNetwork({
-    ...pools,
     ...host,
     stateDir,
     runDir: stateDir,
@@ -55,6 +54,7 @@ async function open(): Promise<Network> {
   });
   await made.configure({
     subnet,
+    pools,
     address: lab.address('h1'),
     peers: [],
     endpoints: [],

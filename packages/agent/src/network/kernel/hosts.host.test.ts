@@ -13,7 +13,7 @@ import type { Exec } from '@gantry/kit/exec';
 import { Leads } from '../plan/leads.ts';
 import { forgetFlows } from './flows.ts';
 import { aPort } from '../../../../../tests/support/network-inputs.ts';
-import { aNetworking, anEndpoint, aTask } from '../../../../../tests/support/networks.ts';
+import { aNetworking, anEndpoint, aTask, pools } from '../../../../../tests/support/networks.ts';
 
 const shop = new ShopLab();
 const { lab, hosts, client } = shop;
@@ -104,6 +104,19 @@ describe('between hosts', () => {
     const ping = ['nsenter', `--net=/run/netns/gt-${app1}`, 'busybox', 'ping', '-c1', '-W2', '-s', '1422'];
     expect((await lab.exec('h1')([...ping, hosts.address(web3)])).code).toBe(0);
   });
+});
+
+test('a wider pool is taken over while all goes on: connections, names of hosts, and who may come in', async () => {
+  hosts.pools = { ...pools, containerPool: '10.210.0.0/17' };
+  await hosts.tell();
+  const held = await lab.hold('outside', lab.address('h1'), '5432');
+  hosts.pools = pools;
+  await hosts.tell();
+  expect(await held.again()).toBe(held.first);
+  await held.end();
+  expect(await hosts.ask('outside', lab.address('h2'), '5432')).toMatch(`${db3} ${client} `);
+  const { stdout } = await lab.exec('h1')(['ip', 'route', 'show', 'type', 'unreachable']);
+  expect(stdout.trim().split('\n')).toEqual([expect.stringContaining(pools.containerPool)]);
 });
 
 describe('a container', () => {

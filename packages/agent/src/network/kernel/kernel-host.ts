@@ -1,14 +1,9 @@
 import type { Exec } from '@gantry/kit/exec';
 import type { Logger } from '@gantry/kit/log';
 import type { Clock } from '@gantry/kit/clock';
+import type { Pools } from '@gantry/model/addresses';
 import type { NetworkState } from '../network.ts';
-import {
-  namesOf,
-  tunnelOverhead,
-  underlayOverhead,
-  underlayPrefix,
-  type Pools,
-} from '../plan/address-plan.ts';
+import { namesOf, tunnelOverhead, underlayOverhead, underlayPrefix } from '../plan/address-plan.ts';
 import { containerFact, hostFacts, staleFacts, type Fact } from '../plan/facts.ts';
 import type { Local } from '../plan/locals.ts';
 import { underlayLink } from '../plan/wireguard.ts';
@@ -20,7 +15,7 @@ import type { Settings } from './settings.ts';
 import { Underlay, type UnderlayWay } from './underlay.ts';
 import { UnderlayLinks } from './underlay-links.ts';
 
-export interface KernelHostDeps extends Pools {
+export interface KernelHostDeps {
   readonly exec: Exec;
   readonly nft: Nft;
   readonly settings: Settings;
@@ -36,6 +31,7 @@ export interface KernelHostDeps extends Pools {
 export class KernelHost {
   readonly #deps: KernelHostDeps;
   readonly #subnet: string;
+  readonly #pools: Pools;
   readonly #address: string;
   readonly #links: HostLinks;
   readonly #table: KernelTable;
@@ -53,16 +49,16 @@ export class KernelHost {
 
   constructor(
     deps: KernelHostDeps,
-    { subnet, address, encryption }: Pick<NetworkState, 'subnet' | 'address' | 'encryption'>,
+    { subnet, pools, address, encryption }: Pick<NetworkState, 'subnet' | 'pools' | 'address' | 'encryption'>,
   ) {
     this.#deps = deps;
     this.#subnet = subnet;
+    this.#pools = pools;
     this.#address = address;
     this.#links = new HostLinks(deps.exec, deps.settings, deps.log);
-    const { containerPool, vipPool, guarded } = deps;
+    const { guarded } = deps;
     this.#table = new KernelTable(deps.nft, deps.exec, deps.log, {
-      containerPool,
-      vipPool,
+      ...pools,
       subnet,
       guarded,
       encrypted: isEncrypted(encryption),
@@ -147,11 +143,9 @@ export class KernelHost {
   }
 
   #facts(state: NetworkState): readonly Fact[] {
-    const { containerPool, vipPool } = this.#deps;
     const plain = state.peers.map((peer) => ({ peer, outer: peer.address }));
     return hostFacts({
-      containerPool,
-      vipPool,
+      ...this.#pools,
       subnet: this.#subnet,
       address: this.#address,
       peers: this.#encrypted ? (this.#way?.peers ?? []) : plain,

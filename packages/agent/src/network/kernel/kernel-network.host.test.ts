@@ -30,7 +30,6 @@ afterAll(async () => {
 
 const open = (): Promise<Network> =>
   createKernelNetwork({
-    ...pools,
     stateDir,
     runDir: stateDir,
     guarded: [],
@@ -79,7 +78,7 @@ networkContract('kernel', {
 test('a namespace is there before its link; what is in the way of the link is said, and gone with the next attempt', async () => {
   const [network, id] = [await open(), 'webwebwebweb'];
   const address = lab.address('h1');
-  await network.configure({ subnet, address, peers: [], endpoints: [], tasks: [] });
+  await network.configure({ subnet, pools, address, peers: [], endpoints: [], tasks: [] });
   await execOk(lab.exec('h1'), ['ip', 'link', 'add', `gv${id}`, 'type', 'veth', 'peer', 'other']);
   const { netns } = await network.attach(id, []);
   await execOk(exec, ['nsenter', `--net=${netns}`, 'true']);

@@ -7,12 +7,13 @@ import type { Follow } from '@gantry/kit/follow';
 import type { Logger } from '@gantry/kit/log';
 import { Paced } from '@gantry/kit/paced';
 import type { Bandwidth } from '@gantry/model/limits';
+import { same } from '@gantry/model/same';
 import type { PortSpec } from '@gantry/model/service';
 import type { NodeNetwork } from '@gantry/model/node';
 import { Leases } from '../leases.ts';
 import type { Attachment, Network, NetworkState } from '../network.ts';
 import type { Lease } from '../plan/address-book.ts';
-import { containerAddresses, namesOf, type Pools } from '../plan/address-plan.ts';
+import { containerAddresses, namesOf } from '../plan/address-plan.ts';
 import type { Local } from '../plan/locals.ts';
 import { TunnelKeys } from '../tunnel-keys.ts';
 import { ContainerLinks } from './container-links.ts';
@@ -24,7 +25,7 @@ import { SteadyNft, type Nft } from './nft.ts';
 import type { Settings } from './settings.ts';
 import { Watch } from './watch.ts';
 
-export interface KernelNetworkDeps extends Pools {
+export interface KernelNetworkDeps {
   readonly stateDir: string;
   /** For what a restart of the host may take; best in memory. */
   readonly runDir: string;
@@ -266,8 +267,8 @@ class KernelNetwork implements Network {
 }
 
 /** True if what is made for one state is not what the other needs: the host is built anew. */
-function isAnotherHost(before: NetworkState, { subnet, address, encryption }: NetworkState): boolean {
-  if (before.subnet !== subnet || before.address !== address) return true;
+function isAnotherHost(before: NetworkState, { subnet, address, pools, encryption }: NetworkState): boolean {
+  if (before.subnet !== subnet || before.address !== address || !same(before.pools, pools)) return true;
   return isEncrypted(before.encryption) !== isEncrypted(encryption);
 }
 

@@ -1,13 +1,5 @@
 import { parseCidr, toAddress } from '@gantry/model/addresses';
 
-/** Which addresses the cluster uses; the same on every host. */
-export interface Pools {
-  /** All containers of all hosts, e.g. `10.210.0.0/16`. */
-  readonly containerPool: string;
-  /** All virtual addresses, e.g. `10.211.0.0/16`. */
-  readonly vipPool: string;
-}
-
 /** The tunnel's device, VXLAN network id and port (IANA's for VXLAN). */
 export const tunnel = { device: 'gx', id: 4210, port: 4789 } as const;
 /** Links of the encrypted underlay begin so; each is named after its key (`wireguard.ts`). */
@@ -47,9 +39,9 @@ export function tunnelMac(subnet: string): string {
   return ['02', '67', ...bytes.map((byte) => byte.toString(16).padStart(2, '0')), '01'].join(':');
 }
 
-/** A node's number: which `/24` of the pool it has. 1 to 65,535 for any pool of at most a `/8`. */
-export function numberOf(subnet: string, containerPool: string): number {
-  return (parseCidr(subnet).first - parseCidr(containerPool).first) / 256;
+/** A node's number: which `/24` of its `/8` it has, whatever the pool. 1 to 65,535: the first of a pool is no node's. */
+export function numberOf(subnet: string): number {
+  return (parseCidr(subnet).first / 256) % 65_536;
 }
 
 /** Addresses that containers of a node may have: without the network's, the host's own, and the underlay's two. */

@@ -1,14 +1,6 @@
 import type { PeerAssignment } from '@gantry/model/assignment';
-import { parseCidr } from '@gantry/model/addresses';
-import {
-  marks,
-  numberOf,
-  tunnel,
-  tunnelAddress,
-  tunnelMac,
-  underlayPrefix,
-  type Pools,
-} from './address-plan.ts';
+import { parseCidr, type Pools } from '@gantry/model/addresses';
+import { marks, numberOf, tunnel, tunnelAddress, tunnelMac, underlayPrefix } from './address-plan.ts';
 
 /** One thing that must stand in the kernel. Two facts of one key are the same; `observed.ts` reads keys back. */
 export interface Fact {
@@ -51,7 +43,7 @@ export interface HostFacts extends Pools {
 
 /** Places of our rules, before the main table's (32766). */
 const pref = { first: 4200, peers: 4202, last: 4299, closed: 4300 } as const;
-/** Of routes that only stand in where there is no better one. */
+/** Of routes that only stand in where there is no better one; by it they are known to be ours. */
 const fallbackMetric = 4210;
 
 /** Routes, rules, neighbours and forwarding entries of a host, without its containers'. */
@@ -59,7 +51,7 @@ export function hostFacts(host: HostFacts): readonly Fact[] {
   const { device } = tunnel;
   return [
     // A way for the host's own connections to virtual addresses, until the rules turn them.
-    route(`${host.vipPool} dev lo`, `src ${host.address}`),
+    route(`${host.vipPool} dev lo metric ${fallbackMetric}`, `src ${host.address}`),
     // Addresses of ours that nobody has: rules refuse them at once, and nothing leaks to the default route.
     ...(host.tunnelStands ? [route(`${host.subnet} dev ${device} metric ${fallbackMetric}`)] : []),
     route(`unreachable ${host.containerPool} metric ${fallbackMetric}`),
@@ -96,7 +88,7 @@ function peerFacts(host: HostFacts, { peer, outer }: PeerPath): readonly Fact[] 
   const [via, mac, { device }] = [tunnelAddress(peer.subnet), tunnelMac(peer.subnet), tunnel];
   // The kernel then sends by this link or not at all, whatever the routes say.
   const by = host.underlay ? ` via ${host.underlay.device}` : '';
-  const mark = marks.peer + numberOf(peer.subnet, host.containerPool);
+  const mark = marks.peer + numberOf(peer.subnet);
   return [
     {
       key: `neigh ${via} ${mac}`,
@@ -174,8 +166,10 @@ function removalOf(key: string): Fact | undefined {
   const gone = (program: Fact['program'], del: string): Fact => ({ key, program, add: '', del });
   const { device } = tunnel;
   // A type before the address (`local`, `broadcast`) is the kernel's own.
-  const onOurs = [device, underlayPrefix].some((name) => rest.includes(` dev ${name}`));
-  if (kind === 'route' && /^[\d.]+(\/\d+)? |^default /.test(rest) && onOurs)
+  const onOurs = [`dev ${device}`, `dev ${underlayPrefix}`, `metric ${fallbackMetric}`].some((words) =>
+    rest.includes(` ${words}`),
+  );
+  if (kind === 'route' && /^(unreachable )?[\d.]+(\/\d+)? |^default /.test(rest) && onOurs)
     return gone('ip', `route del ${rest}`);
   if (kind === 'rule' && words[0] === 'pref' && isOurs(Number(words[1])))
     return gone('ip', `rule del ${rest}`);

@@ -67,7 +67,7 @@ export function peerElements(peers: readonly PeerAssignment[], env: PeerEnv): El
   const list = new ElementList();
   for (const address of env.guarded) list.put('guarded', address);
   for (const peer of peers) {
-    const number = numberOf(peer.subnet, env.containerPool);
+    const number = numberOf(peer.subnet);
     const mac = tunnelMac(peer.subnet);
     list.put('guarded', peer.address);
     for (const outer of outerAddresses(peer, env))

@@ -1,5 +1,5 @@
-import { parseCidr } from '@gantry/model/addresses';
-import { gateway, marks, tunnel, tunnelAddress, underlayPrefix, type Pools } from './address-plan.ts';
+import { parseCidr, type Pools } from '@gantry/model/addresses';
+import { gateway, marks, tunnel, tunnelAddress, underlayPrefix } from './address-plan.ts';
 import { slotChains } from './slots.ts';
 
 /** What the fixed part of a host's ruleset follows from. */

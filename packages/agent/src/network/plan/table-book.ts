@@ -147,13 +147,13 @@ export class TableBook {
 
   #takeService(endpoint: EndpointAssignment, changes: ElementChanges): void {
     const { serviceId, backends } = endpoint;
-    const { subnet, containerPool } = this.#config;
+    const { subnet } = this.#config;
     this.#endpoints.set(serviceId, endpoint);
     this.#members.set(endpoint);
     const own = parseCidr(subnet);
     for (const { address } of backends) if (contains(own, address)) this.#leadsTo.set(address, serviceId);
     const elements = balancingOf(endpoint, {
-      seed: numberOf(subnet, containerPool),
+      seed: numberOf(subnet),
       isLive: (address) => !contains(own, address) || this.#live.has(address),
       mayPublish: (port) => this.#claims.claim(port, serviceId),
     });

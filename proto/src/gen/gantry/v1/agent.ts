@@ -120,7 +120,11 @@ export interface AssignmentsMessage {
   /** 1 for the complete set, then 2, 3 …; after a gap the agent opens the stream anew. */
   sequence: number;
   complete: boolean;
-  subnet?: string | undefined;
+  subnet?:
+    | string
+    | undefined;
+  /** Sent with the complete set; absent: the defaults. */
+  pools: Pools | undefined;
   tasks: TaskAssignment[];
   peers: Peer[];
   removedTasks: string[];
@@ -131,6 +135,12 @@ export interface AssignmentsMessage {
   endpointChanges: Buffer[];
   /** Sent with the complete set and when it changes; absent: as before, also as before the agent started. */
   encryption: Encryption | undefined;
+}
+
+/** Which addresses the cluster uses. */
+export interface Pools {
+  containerPool: string;
+  vipPool: string;
 }
 
 export interface TaskAssignment {
@@ -1214,6 +1224,7 @@ function createBaseAssignmentsMessage(): AssignmentsMessage {
     sequence: 0,
     complete: false,
     subnet: undefined,
+    pools: undefined,
     tasks: [],
     peers: [],
     removedTasks: [],
@@ -1234,6 +1245,9 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     }
     if (message.subnet !== undefined) {
       writer.uint32(26).string(message.subnet);
+    }
+    if (message.pools !== undefined) {
+      Pools.encode(message.pools, writer.uint32(2722).fork()).join();
     }
     for (const v of message.tasks) {
       TaskAssignment.encode(v!, writer.uint32(34).fork()).join();
@@ -1294,6 +1308,14 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             }
 
             message.subnet = reader.string();
+            continue;
+          }
+          case 340: {
+            if (tag !== 2722) {
+              break;
+            }
+
+            message.pools = Pools.decode(reader, reader.uint32());
             continue;
           }
           case 4: {
@@ -1372,6 +1394,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.sequence = object.sequence ?? 0;
     message.complete = object.complete ?? false;
     message.subnet = object.subnet ?? undefined;
+    message.pools = (object.pools !== undefined && object.pools !== null) ? Pools.fromPartial(object.pools) : undefined;
     message.tasks = object.tasks?.map((e) => TaskAssignment.fromPartial(e)) || [];
     message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
     message.removedTasks = object.removedTasks?.map((e) => e) || [];
@@ -1381,6 +1404,73 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.encryption = (object.encryption !== undefined && object.encryption !== null)
       ? Encryption.fromPartial(object.encryption)
       : undefined;
+    return message;
+  },
+};
+
+function createBasePools(): Pools {
+  return { containerPool: "", vipPool: "" };
+}
+
+export const Pools: MessageFns<Pools> = {
+  encode(message: Pools, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.containerPool !== "") {
+      writer.uint32(10).string(message.containerPool);
+    }
+    if (message.vipPool !== "") {
+      writer.uint32(18).string(message.vipPool);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pools {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePools();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containerPool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.vipPool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Pools>): Pools {
+    return Pools.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Pools>): Pools {
+    const message = createBasePools();
+    message.containerPool = object.containerPool ?? "";
+    message.vipPool = object.vipPool ?? "";
     return message;
   },
 };
