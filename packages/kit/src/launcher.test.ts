@@ -107,6 +107,28 @@ test('few shells and no files are kept, and none once it is closed', async () =>
   expect(existsSync(join(dir, 'lanes'))).toBe(false);
 });
 
+test('closing keeps nothing from what runs, and the last one to end leaves nothing', async () => {
+  const fifo = join(dir, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const waiting = launcher.exec(['cat', fifo]);
+  await exec(['sh', '-c', `exec 3> ${fifo}`]); // it is there once it can be opened
+  const slow = launcher.exec(['sh', '-c', `cat ${fifo}; echo more`]);
+  launcher.close();
+  await exec(['sh', '-c', `echo go > ${fifo}`]);
+  expect(await waiting).toMatchObject({ code: 0 });
+  expect(await slow).toMatchObject({ code: 0, stdout: 'go\nmore\n' });
+  expect(existsSync(join(dir, 'lanes'))).toBe(false);
+});
+
+test('what an earlier life still says there is in nobody’s way', () => {
+  const lanes = join(dir, 'lanes');
+  writeFileSync(join(lanes, '1-0.out'), 'said by one that was killed');
+  const next = new Launcher(lanes);
+  expect(readdirSync(lanes)).toEqual([]);
+  writeFileSync(join(lanes, '1-0.out'), 'and once more');
+  next.close();
+});
+
 test('a process that has done its work ends, whatever shells it has', () => {
   const program = `
     import { Launcher } from ${JSON.stringify(join(import.meta.dirname, 'launcher.ts'))};

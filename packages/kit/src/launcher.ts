@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { GantryError } from './errors.ts';
 import { exec as ownExec, type Exec, type ExecOptions, type ExecResult } from './exec.ts';
@@ -21,8 +21,8 @@ export class Launcher {
   /** `dir` is its own, for the streams of commands: best in memory (/run). What an earlier life left there is removed. */
   constructor(dir: string) {
     this.#dir = dir;
-    rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(dir)) rmSync(join(dir, name), { force: true });
   }
 
   /** As `exec`, with an environment of PATH alone. What can be aborted or is exposed is a child of this process, as ever. */
@@ -33,7 +33,15 @@ export class Launcher {
   close(): void {
     this.#closed = true;
     for (const lane of this.#idle.splice(0)) lane.close();
-    rmSync(this.#dir, { recursive: true, force: true });
+    if (this.#busy === 0) this.#removeDir();
+  }
+
+  #removeDir(): void {
+    try {
+      rmdirSync(this.#dir);
+    } catch {
+      // A command of an earlier life, killed meanwhile, may still say something there: the next life removes it.
+    }
   }
 
   async #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
@@ -73,6 +81,7 @@ export class Launcher {
     this.#busy--;
     if (!this.#closed && lane.usable && this.#idle.length < kept) this.#idle.push(lane);
     else lane.close();
+    if (this.#closed && this.#busy === 0) this.#removeDir();
     for (const go of this.#waiting) return go();
   }
 }
