@@ -27,65 +27,80 @@ export interface ThreadFigures {
   readonly longest: number;
 }
 
-/** Starts all of it; resolves once every node has begun. */
+/** Starts all of it; resolves once every node has begun. What began is ended if the rest cannot. */
 export async function startPlane(nodes: number, silenceSeconds: number): Promise<Plane> {
   const hollowFile = await built();
-  const etcd = await TestEtcd.start();
-  const port = await freePort();
-  const address = `127.0.0.1:${port}`;
   const dir = mkdtempSync(join(tmpdir(), 'gantry-scale-'));
-  const profile =
-    process.env['CPU_PROF'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['CPU_PROF']}`];
-  const threadFile = join(dir, 'thread.json');
-  const argv = [
-    'controller',
+  const endings: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })];
+  const stop = async (): Promise<void> => {
+    for (const ending of endings.splice(0).reverse()) await ending();
+  };
+  try {
+    const etcd = await TestEtcd.start();
+    endings.push(() => etcd.stop());
+    const address = `127.0.0.1:${await freePort()}`;
+    const threadFile = join(dir, 'thread.json');
+    const controller = startController({ address, etcd: etcd.url, dir, threadFile, silenceSeconds });
+    endings.push(() => end(controller));
+    await waitForPort('127.0.0.1', Number(address.split(':')[1]), 20_000);
+    loadHello(address);
+    const hollow = fork(hollowFile, [address, String(nodes)], { execArgv: [...profiled()] });
+    endings.push(() => end(hollow));
+    await new Promise<void>((resolve, reject) => {
+      hollow.once('message', () => resolve()).once('exit', () => reject(new Error('the hollow nodes ended')));
+    });
+    return {
+      client: new ControlClient(address, credentials.createInsecure(), {
+        'grpc.max_receive_message_length': 256 << 20,
+      }),
+      hollow,
+      etcd,
+      processes: { controller: controller.pid ?? 0, etcd: etcd.pid ?? 0, 'hollow nodes': hollow.pid ?? 0 },
+      endController: async () => {
+        await end(controller);
+        return JSON.parse(readFileSync(threadFile, 'utf8')) as ThreadFigures;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface ControllerWish {
+  readonly address: string;
+  readonly etcd: string;
+  readonly dir: string;
+  /** Where it tells at its end how long its thread was held. */
+  readonly threadFile: string;
+  readonly silenceSeconds: number;
+}
+
+function startController({ address, etcd, dir, threadFile, silenceSeconds }: ControllerWish): ChildProcess {
+  // Subnets for more hosts than the default pool has.
+  const flags = [
     '--listen',
     address,
     '--etcd',
-    etcd.url,
+    etcd,
     '--state-dir',
     dir,
-    '--log-level',
-    'error',
-    '--silence',
-    `${silenceSeconds}s`,
+    '--container-pool',
+    '10.128.0.0/10',
   ];
-  const controller = spawn(
-    process.execPath,
-    [
-      ...profile,
-      '--import',
-      join(root, 'bench/watch-thread.mjs'),
-      join(root, 'bin/gantry'),
-      ...argv,
-      '--container-pool',
-      '10.128.0.0/9',
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, GANTRY_BENCH_THREAD: threadFile } },
-  );
-  await waitForPort('127.0.0.1', port, 20_000);
-  loadHello(address);
-  const hollow = fork(hollowFile, [address, String(nodes)], { execArgv: profile });
-  await new Promise<void>((resolve, reject) => {
-    hollow.once('message', () => resolve()).once('exit', () => reject(new Error('the hollow nodes ended')));
+  const more = ['--log-level', 'error', '--silence', `${silenceSeconds}s`];
+  const watched = [...profiled(), '--import', join(root, 'bench/watch-thread.mjs'), join(root, 'bin/gantry')];
+  return spawn(process.execPath, [...watched, 'controller', ...flags, ...more], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, GANTRY_BENCH_THREAD: threadFile },
   });
-  return {
-    client: new ControlClient(address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': 256 << 20,
-    }),
-    hollow,
-    etcd,
-    processes: { controller: controller.pid ?? 0, etcd: etcd.pid ?? 0, 'hollow nodes': hollow.pid ?? 0 },
-    endController: async () => {
-      await end(controller);
-      return JSON.parse(readFileSync(threadFile, 'utf8')) as ThreadFigures;
-    },
-    stop: async () => {
-      await Promise.all([end(hollow), end(controller)]);
-      await etcd.stop();
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
+}
+
+/** With `CPU_PROF=DIR` a profile of each process is written there. */
+function profiled(): readonly string[] {
+  const dir = process.env['CPU_PROF'];
+  return dir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${dir}`];
 }
 
 /**
