@@ -3,12 +3,14 @@ import { backoffMs, jitter } from '@gantry/kit/backoff';
 import { sleep, type Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import type { NodeAssignments } from '@gantry/model/assignment';
+import { same } from '@gantry/model/same';
 import type { NodeDescription, NodeNetwork } from '@gantry/model/node';
 import type { TaskStatus } from '@gantry/model/task';
 import type { HeldVolumes } from '@gantry/model/volume';
 import type {
   AgentGatewayClient,
   AssignmentsMessage,
+  Heartbeat,
   RegisterResponse,
 } from '@gantry/proto/gen/gantry/v1/agent';
 import * as fromModel from '@gantry/proto/from-model';
@@ -18,11 +20,11 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
 import type { ReadEndpoints } from './endpoints.ts';
-import { beat } from './heartbeat.ts';
+import { beat, type Heart } from './heartbeat.ts';
 import { Contact } from './contact.ts';
 import { serveExec } from './exec.ts';
 import { Relay, type ServeExec } from './relay.ts';
-import type { Reporter } from './reporter.ts';
+import type { Reporter, SendReports } from './reporter.ts';
 import { Talk } from './talk.ts';
 import type { VolumeNews } from './volume-news.ts';
 import type { OrderedVolumes } from './volume-orders.ts';
@@ -119,15 +121,21 @@ export class Link {
     this.#abort.signal.addEventListener('abort', stop, { once: true });
     const talk = this.#talk(client, session, ends);
     const streams = [this.#follow(client, session, talk, ends, contact), this.#relay(client, session, ends)];
-    const stopBeating = this.#beat(talk, session, ends, contact);
+    const heart = this.#beat(talk, session, ends, contact);
     this.#deps.onSession(session, client);
-    reporter.connected((reports) => this.#report(talk, reports, ends), this.#deps.statuses());
+    const report: SendReports = async (statuses) => {
+      const heard = heart.sending();
+      const unknown = await this.#report(talk, statuses, ends);
+      heard();
+      return unknown;
+    };
+    reporter.connected(report, this.#deps.statuses());
     volumeNews.connected((news) => this.#tellVolumes(client, session, news, ends), volumes);
     const why = await ends.ended;
     this.#abort.signal.removeEventListener('abort', stop);
     reporter.disconnected();
     volumeNews.disconnected();
-    stopBeating();
+    heart.stop();
     talk.close();
     for (const close of streams) close();
     return why;
@@ -139,14 +147,21 @@ export class Link {
     return new Talk(stream, sessionId, this.#deps.clock);
   }
 
-  #beat(talk: Talk, { heartbeatMs }: RegisterResponse, ends: Ends, contact: Contact): () => void {
+  #beat(talk: Talk, { heartbeatMs }: RegisterResponse, ends: Ends, contact: Contact): Heart {
     const { clock, pressure, networkReport } = this.#deps;
-    const once = (): Promise<unknown> => {
-      const value = { pressure: pressure?.() ?? '', network: fromModel.nodeNetwork(networkReport()) };
-      return talk.ask({ $case: 'heartbeat', value });
+    const condition = (): Heartbeat => ({
+      pressure: pressure?.() ?? '',
+      network: fromModel.nodeNetwork(networkReport()),
+    });
+    let told: Heartbeat | undefined;
+    const once = async (): Promise<void> => {
+      const value = condition();
+      await talk.ask({ $case: 'heartbeat', value });
+      told = value;
     };
+    const hasNews = (): boolean => !same(told, condition());
     const failed = (error: unknown): void => ends.end(`a heartbeat failed: ${errorText(error)}`);
-    return beat({ clock, everyMs: heartbeatMs, once, contact, failed });
+    return beat({ clock, everyMs: heartbeatMs, hasNews, once, contact, failed });
   }
 
   #follow(
