@@ -1,6 +1,6 @@
 // Generates proto/src/gen from proto/gantry; `--check` fails if what is committed is not what would be generated.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,7 @@ if (kept) cpSync(gen, kept, { recursive: true });
 try {
   rmSync(gen, { recursive: true, force: true });
   execFileSync(join(root, 'node_modules/.bin/buf'), ['generate'], { cwd: proto, stdio: 'inherit' });
+  for (const file of filesOf(gen)) writeFileSync(file, withoutCopies(readFileSync(file, 'utf8')));
   if (before !== undefined && snapshot(gen) !== before) {
     console.error('proto/src/gen is stale: run `npm run proto` and commit the result');
     process.exitCode = 1;
@@ -28,7 +29,21 @@ try {
 }
 
 function snapshot(dir) {
+  return filesOf(dir)
+    .map((file) => `${file}\n${readFileSync(file, 'utf8')}`)
+    .join('\n');
+}
+
+function filesOf(dir) {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const texts = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
-  return texts.map((file) => `${file}\n${readFileSync(file, 'utf8')}`).join('\n');
+  return files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
+}
+
+/** ts-proto copies every message that is sent, and all bytes that are received, once more: nobody else holds what it copies. */
+function withoutCopies(text) {
+  const made = text
+    .replace(/Buffer\.from\((\w+\.encode\(value\)\.finish\(\))\)/g, 'asBuffer($1)')
+    .replace(/Buffer\.from\(reader\.bytes\(\)\)/g, 'asBuffer(reader.bytes())');
+  const import_ = 'import { asBuffer } from "../../../as-buffer.ts";\n';
+  return made === text ? text : made.replace(/^import /m, `${import_}import `);
 }

@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GantryError } from '@gantry/kit/errors';
 import type { Logger } from '@gantry/kit/log';
-import { AgentGatewayService } from '@gantry/proto/gen/gantry/v1/agent';
+import { agentGateway } from '@gantry/proto/assignments-message';
 import { ControlService } from '@gantry/proto/gen/gantry/v1/control';
 import { PeersService } from '@gantry/proto/gen/gantry/v1/peers';
 import type { Doors } from './term.ts';
@@ -19,7 +19,7 @@ export async function serve(listen: readonly string[], doors: Doors, log: Logger
     'grpc.max_receive_message_length': 16 << 20,
   });
   server.addService(ControlService, doors.users);
-  server.addService(AgentGatewayService, doors.agents);
+  server.addService(agentGateway, doors.agents);
   server.addService(PeersService, doors.peers);
   for (const address of listen) await bind(server, address);
   log.info('serving', { listen });

@@ -1,7 +1,7 @@
 import type { EndpointAssignment } from '@gantry/model/assignment';
 import { afterChange } from '@gantry/model/endpoint-change';
 import type { ServiceId } from '@gantry/model/ids';
-import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import { decodeRound } from '@gantry/proto/endpoint-round';
 import * as toModel from '@gantry/proto/to-model';
 
 export type Endpoints = ReadonlyMap<ServiceId, EndpointAssignment>;
@@ -10,7 +10,7 @@ export type Endpoints = ReadonlyMap<ServiceId, EndpointAssignment>;
 export type ReadEndpoints = (before: Endpoints, round: Uint8Array) => Endpoints;
 
 export const readEndpoints: ReadEndpoints = (before, round) => {
-  const { complete, put, removed, changed } = EndpointChanges.decode(round);
+  const { complete, put, removed, changed } = decodeRound(round);
   const after = new Map(complete ? [] : before);
   for (const id of removed) after.delete(id);
   for (const endpoint of put) after.set(endpoint.serviceId, toModel.endpoint(endpoint));

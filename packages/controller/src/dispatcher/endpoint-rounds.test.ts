@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EndpointAssignment } from '@gantry/model/assignment';
-import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import { decodeRound } from '@gantry/proto/endpoint-round';
 import { EndpointRounds } from './endpoint-rounds.ts';
 
 const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 0 } as const;
@@ -27,14 +27,12 @@ test('a round tells who comes and who goes, once for all', () => {
   expect(rounds.advance()).toBe(true);
   const [one, other] = [rounds.since(0), rounds.since(0)];
   expect(one[0]).toBe(other[0]);
-  expect(EndpointChanges.decode(one[0]!).changed).toMatchObject([
-    { serviceId: 's', put: [{ taskId: 't1' }] },
-  ]);
+  expect(decodeRound(one[0]!).changed).toMatchObject([{ serviceId: 's', put: [{ taskId: 't1' }] }]);
   expect(rounds.since(1)).toEqual([]);
   count = undefined;
   rounds.touch('s');
   rounds.advance();
-  expect(EndpointChanges.decode(rounds.since(1)[0]!).removed).toEqual(['s']);
+  expect(decodeRound(rounds.since(1)[0]!).removed).toEqual(['s']);
 });
 
 test('what is as before makes no round, unless one is wanted', () => {
@@ -56,6 +54,6 @@ test('who is too far behind is told everything', () => {
   expect(rounds.since(90)).toHaveLength(10);
   const [all, ...none] = rounds.since(2);
   expect(none).toEqual([]);
-  expect(EndpointChanges.decode(all!)).toMatchObject({ complete: true, put: [{ serviceId: 's' }] });
-  expect(EndpointChanges.decode(all!).put[0]?.backends).toHaveLength(100);
+  expect(decodeRound(all!)).toMatchObject({ complete: true, put: [{ serviceId: 's' }] });
+  expect(decodeRound(all!).put[0]?.backends).toHaveLength(100);
 });

@@ -2,11 +2,14 @@ import type { EndpointAssignment } from '@gantry/model/assignment';
 import { backendChange } from '@gantry/model/endpoint-change';
 import type { ServiceId } from '@gantry/model/ids';
 import { same } from '@gantry/model/same';
-import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import { encodeRound } from '@gantry/proto/endpoint-round';
+import type { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
 import * as fromModel from '@gantry/proto/from-model';
 
 /** Rounds that are kept for hosts whose wire was full; one that is further behind is told everything. */
 const keptRounds = 64;
+
+const nothing = Buffer.alloc(0);
 
 /**
  * The endpoints as hosts are told of them, in rounds. What changed in a round is encoded once for all hosts, and costs what
@@ -43,6 +46,7 @@ export class EndpointRounds {
       removed: [],
       changed: [],
       round: this.round + 1,
+      deflated: nothing,
     };
     for (const id of this.#touched) this.#add(changes, id);
     this.#touched.clear();
@@ -50,7 +54,7 @@ export class EndpointRounds {
     if (size === 0 && !inAnyCase) return false;
     this.round++;
     this.#complete = undefined;
-    this.#kept.push(encoded(changes));
+    this.#kept.push(encodeRound(changes));
     if (this.#kept.length > keptRounds) this.#kept.shift();
     return true;
   }
@@ -59,7 +63,8 @@ export class EndpointRounds {
   complete(): Buffer {
     if (this.#complete) return this.#complete;
     const put = [...this.#told.values()].map(fromModel.endpoint);
-    this.#complete = encoded({ complete: true, put, removed: [], changed: [], round: this.round });
+    const { round } = this;
+    this.#complete = encodeRound({ complete: true, put, removed: [], changed: [], round, deflated: nothing });
     return this.#complete;
   }
 
@@ -82,9 +87,4 @@ export class EndpointRounds {
     if (change) changes.changed.push(fromModel.backendChange(change));
     else changes.put.push(fromModel.endpoint(after));
   }
-}
-
-function encoded(changes: EndpointChanges): Buffer {
-  const { buffer, byteOffset, byteLength } = EndpointChanges.encode(changes).finish();
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

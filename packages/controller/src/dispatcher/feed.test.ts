@@ -6,7 +6,8 @@ import type { AnyObject } from '@gantry/model/objects';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
-import { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import { decodeRound } from '@gantry/proto/endpoint-round';
+import type { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
 import * as toModel from '@gantry/proto/to-model';
 import { aNode, aRevision, aService, aStatus, aTask, viewOf } from '../../../../tests/support/builders.ts';
 import type { Change, Store } from '../store/store.ts';
@@ -104,7 +105,7 @@ function desired(): string | undefined {
 /** What the node was told last of services. */
 function lastEndpoints(id: string): EndpointChanges | undefined {
   const round = sent.get(id)?.at(-1)?.endpointChanges.at(-1);
-  return round && EndpointChanges.decode(round);
+  return round && decodeRound(round);
 }
 
 /** The node says that it has applied all it was sent. */

@@ -5,6 +5,7 @@
 // source: gantry/v1/agent.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -1363,7 +1364,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
               break;
             }
 
-            message.endpointChanges.push(Buffer.from(reader.bytes()));
+            message.endpointChanges.push(asBuffer(reader.bytes()));
             continue;
           }
           case 230: {
@@ -1538,7 +1539,7 @@ export const TaskAssignment: MessageFns<TaskAssignment> = {
               break;
             }
 
-            message.common = Buffer.from(reader.bytes());
+            message.common = asBuffer(reader.bytes());
             continue;
           }
         }
@@ -2983,7 +2984,7 @@ export const FetchContentResponse: MessageFns<FetchContentResponse> = {
               break;
             }
 
-            message.value = Buffer.from(reader.bytes());
+            message.value = asBuffer(reader.bytes());
             continue;
           }
         }
@@ -3160,7 +3161,7 @@ export const BlobChunk: MessageFns<BlobChunk> = {
               break;
             }
 
-            message.data = Buffer.from(reader.bytes());
+            message.data = asBuffer(reader.bytes());
             continue;
           }
         }
@@ -3193,9 +3194,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/Register" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RegisterRequest): Buffer => Buffer.from(RegisterRequest.encode(value).finish()),
+    requestSerialize: (value: RegisterRequest): Buffer => asBuffer(RegisterRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RegisterRequest => RegisterRequest.decode(value),
-    responseSerialize: (value: RegisterResponse): Buffer => Buffer.from(RegisterResponse.encode(value).finish()),
+    responseSerialize: (value: RegisterResponse): Buffer => asBuffer(RegisterResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RegisterResponse => RegisterResponse.decode(value),
   },
   /**
@@ -3206,9 +3207,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/Session" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: SessionUp): Buffer => Buffer.from(SessionUp.encode(value).finish()),
+    requestSerialize: (value: SessionUp): Buffer => asBuffer(SessionUp.encode(value).finish()),
     requestDeserialize: (value: Buffer): SessionUp => SessionUp.decode(value),
-    responseSerialize: (value: SessionDown): Buffer => Buffer.from(SessionDown.encode(value).finish()),
+    responseSerialize: (value: SessionDown): Buffer => asBuffer(SessionDown.encode(value).finish()),
     responseDeserialize: (value: Buffer): SessionDown => SessionDown.decode(value),
   },
   /** What this node should hold: first complete, then changes numbered without gaps. */
@@ -3216,9 +3217,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/Assignments" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: AssignmentsRequest): Buffer => Buffer.from(AssignmentsRequest.encode(value).finish()),
+    requestSerialize: (value: AssignmentsRequest): Buffer => asBuffer(AssignmentsRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): AssignmentsRequest => AssignmentsRequest.decode(value),
-    responseSerialize: (value: AssignmentsMessage): Buffer => Buffer.from(AssignmentsMessage.encode(value).finish()),
+    responseSerialize: (value: AssignmentsMessage): Buffer => asBuffer(AssignmentsMessage.encode(value).finish()),
     responseDeserialize: (value: Buffer): AssignmentsMessage => AssignmentsMessage.decode(value),
   },
   /** Live streams between a user and a task: the controller asks, the agent answers on the same call. */
@@ -3226,9 +3227,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/Relay" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: RelayUp): Buffer => Buffer.from(RelayUp.encode(value).finish()),
+    requestSerialize: (value: RelayUp): Buffer => asBuffer(RelayUp.encode(value).finish()),
     requestDeserialize: (value: Buffer): RelayUp => RelayUp.decode(value),
-    responseSerialize: (value: RelayDown): Buffer => Buffer.from(RelayDown.encode(value).finish()),
+    responseSerialize: (value: RelayDown): Buffer => asBuffer(RelayDown.encode(value).finish()),
     responseDeserialize: (value: Buffer): RelayDown => RelayDown.decode(value),
   },
   /** The agent's answer to open_exec: a call of its own for one process, first hello. */
@@ -3236,9 +3237,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/Exec" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: ExecUp): Buffer => Buffer.from(ExecUp.encode(value).finish()),
+    requestSerialize: (value: ExecUp): Buffer => asBuffer(ExecUp.encode(value).finish()),
     requestDeserialize: (value: Buffer): ExecUp => ExecUp.decode(value),
-    responseSerialize: (value: ExecIn): Buffer => Buffer.from(ExecIn.encode(value).finish()),
+    responseSerialize: (value: ExecIn): Buffer => asBuffer(ExecIn.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExecIn => ExecIn.decode(value),
   },
   /** A blob (manifest, config or layer) of an image loaded into the controller. */
@@ -3246,9 +3247,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/FetchBlob" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: FetchBlobRequest): Buffer => Buffer.from(FetchBlobRequest.encode(value).finish()),
+    requestSerialize: (value: FetchBlobRequest): Buffer => asBuffer(FetchBlobRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): FetchBlobRequest => FetchBlobRequest.decode(value),
-    responseSerialize: (value: BlobChunk): Buffer => Buffer.from(BlobChunk.encode(value).finish()),
+    responseSerialize: (value: BlobChunk): Buffer => asBuffer(BlobChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): BlobChunk => BlobChunk.decode(value),
   },
   /** What the user gave for the registry of an image that a task of this node runs; asked for at each pull, never kept. */
@@ -3257,10 +3258,10 @@ export const AgentGatewayService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: PullCredentialRequest): Buffer =>
-      Buffer.from(PullCredentialRequest.encode(value).finish()),
+      asBuffer(PullCredentialRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): PullCredentialRequest => PullCredentialRequest.decode(value),
     responseSerialize: (value: PullCredentialResponse): Buffer =>
-      Buffer.from(PullCredentialResponse.encode(value).finish()),
+      asBuffer(PullCredentialResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PullCredentialResponse => PullCredentialResponse.decode(value),
   },
   /** The bytes of a config or secret that a task of this node has; refused for any other. */
@@ -3268,10 +3269,10 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/FetchContent" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: FetchContentRequest): Buffer => Buffer.from(FetchContentRequest.encode(value).finish()),
+    requestSerialize: (value: FetchContentRequest): Buffer => asBuffer(FetchContentRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): FetchContentRequest => FetchContentRequest.decode(value),
     responseSerialize: (value: FetchContentResponse): Buffer =>
-      Buffer.from(FetchContentResponse.encode(value).finish()),
+      asBuffer(FetchContentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FetchContentResponse => FetchContentResponse.decode(value),
   },
   /** Which of these images a revision of the cluster still names: the others may go when a disk is full. */
@@ -3279,9 +3280,9 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/KeptImages" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: KeptImagesRequest): Buffer => Buffer.from(KeptImagesRequest.encode(value).finish()),
+    requestSerialize: (value: KeptImagesRequest): Buffer => asBuffer(KeptImagesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): KeptImagesRequest => KeptImagesRequest.decode(value),
-    responseSerialize: (value: KeptImagesResponse): Buffer => Buffer.from(KeptImagesResponse.encode(value).finish()),
+    responseSerialize: (value: KeptImagesResponse): Buffer => asBuffer(KeptImagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): KeptImagesResponse => KeptImagesResponse.decode(value),
   },
   /** The node's named volumes, whenever one came or went. */
@@ -3289,10 +3290,10 @@ export const AgentGatewayService = {
     path: "/gantry.v1.AgentGateway/ReportVolumes" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ReportVolumesRequest): Buffer => Buffer.from(ReportVolumesRequest.encode(value).finish()),
+    requestSerialize: (value: ReportVolumesRequest): Buffer => asBuffer(ReportVolumesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ReportVolumesRequest => ReportVolumesRequest.decode(value),
     responseSerialize: (value: ReportVolumesResponse): Buffer =>
-      Buffer.from(ReportVolumesResponse.encode(value).finish()),
+      asBuffer(ReportVolumesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportVolumesResponse => ReportVolumesResponse.decode(value),
   },
 } as const;

@@ -5,6 +5,7 @@
 // source: gantry/v1/content.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /** Given once, to be kept; never answered for a secret. */
@@ -129,7 +130,7 @@ export const ContentValue: MessageFns<ContentValue> = {
               break;
             }
 
-            message.value = Buffer.from(reader.bytes());
+            message.value = asBuffer(reader.bytes());
             continue;
           }
         }
@@ -694,7 +695,7 @@ export const InspectContentResponse: MessageFns<InspectContentResponse> = {
               break;
             }
 
-            message.value = Buffer.from(reader.bytes());
+            message.value = asBuffer(reader.bytes());
             continue;
           }
         }

@@ -5,6 +5,7 @@
 // source: gantry/v1/endpoints.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Backend, Endpoint } from "./agent.ts";
 
@@ -20,6 +21,8 @@ export interface EndpointChanges {
   put: Endpoint[];
   removed: string[];
   changed: BackendChanges[];
+  /** All of it, encoded and deflated (RFC 1951); then nothing but the round is set beside it. */
+  deflated: Buffer;
 }
 
 /** Of an endpoint that the host knows: who comes and who goes; all else stays. */
@@ -33,7 +36,7 @@ export interface BackendChanges {
 }
 
 function createBaseEndpointChanges(): EndpointChanges {
-  return { round: 0, complete: false, put: [], removed: [], changed: [] };
+  return { round: 0, complete: false, put: [], removed: [], changed: [], deflated: Buffer.alloc(0) };
 }
 
 export const EndpointChanges: MessageFns<EndpointChanges> = {
@@ -52,6 +55,9 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
     }
     for (const v of message.changed) {
       BackendChanges.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.deflated.length !== 0) {
+      writer.uint32(2730).bytes(message.deflated);
     }
     return writer;
   },
@@ -109,6 +115,14 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
             message.changed.push(BackendChanges.decode(reader, reader.uint32()));
             continue;
           }
+          case 341: {
+            if (tag !== 2730) {
+              break;
+            }
+
+            message.deflated = asBuffer(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -131,6 +145,7 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
     message.put = object.put?.map((e) => Endpoint.fromPartial(e)) || [];
     message.removed = object.removed?.map((e) => e) || [];
     message.changed = object.changed?.map((e) => BackendChanges.fromPartial(e)) || [];
+    message.deflated = object.deflated ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -5,6 +5,7 @@
 // source: gantry/v1/exec.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /** To the process; first open. */
@@ -109,7 +110,7 @@ export const ExecIn: MessageFns<ExecIn> = {
               break;
             }
 
-            message.body = { $case: "input", value: Buffer.from(reader.bytes()) };
+            message.body = { $case: "input", value: asBuffer(reader.bytes()) };
             continue;
           }
           case 3: {
@@ -409,7 +410,7 @@ export const ExecOut: MessageFns<ExecOut> = {
               break;
             }
 
-            message.body = { $case: "output", value: Buffer.from(reader.bytes()) };
+            message.body = { $case: "output", value: asBuffer(reader.bytes()) };
             continue;
           }
           case 2: {
@@ -417,7 +418,7 @@ export const ExecOut: MessageFns<ExecOut> = {
               break;
             }
 
-            message.body = { $case: "errors", value: Buffer.from(reader.bytes()) };
+            message.body = { $case: "errors", value: asBuffer(reader.bytes()) };
             continue;
           }
           case 3: {

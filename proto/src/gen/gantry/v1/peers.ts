@@ -5,6 +5,7 @@
 // source: gantry/v1/peers.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -86,9 +87,9 @@ export const PeersService = {
     path: "/gantry.v1.Peers/FetchLoaded" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: FetchLoadedRequest): Buffer => Buffer.from(FetchLoadedRequest.encode(value).finish()),
+    requestSerialize: (value: FetchLoadedRequest): Buffer => asBuffer(FetchLoadedRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): FetchLoadedRequest => FetchLoadedRequest.decode(value),
-    responseSerialize: (value: BlobChunk): Buffer => Buffer.from(BlobChunk.encode(value).finish()),
+    responseSerialize: (value: BlobChunk): Buffer => asBuffer(BlobChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): BlobChunk => BlobChunk.decode(value),
   },
 } as const;

@@ -5,6 +5,7 @@
 // source: gantry/v1/types.proto
 
 /* eslint-disable */
+import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ContentMount, Isolation, Naming, Tuning, VolumeMount } from "./container.ts";
 import { Placement } from "./placement.ts";
@@ -2504,7 +2505,7 @@ export const LogLine: MessageFns<LogLine> = {
               break;
             }
 
-            message.text = Buffer.from(reader.bytes());
+            message.text = asBuffer(reader.bytes());
             continue;
           }
         }
