@@ -68,10 +68,13 @@ export class Dispatcher {
 
   /** Before the first decision: what a former leader noted of silence is forgotten, every node gets its full time. */
   async start(): Promise<void> {
-    for (const node of [...this.#deps.store.view().all('node')]) {
-      if (node.silentSince !== undefined && node.state !== 'down')
-        await this.#registry.setSilence(node.id, 0);
-    }
+    const silent = [...this.#deps.store.view().all('node')].filter(
+      ({ silentSince, state }) => silentSince !== undefined && state !== 'down',
+    );
+    await this.#registry.setSilence(
+      silent.map(({ id }) => id),
+      () => 0,
+    );
     this.#stopWatchdog = startWatchdog({
       ...this.#deps,
       sessions: this.#sessions,

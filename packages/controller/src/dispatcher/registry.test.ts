@@ -29,12 +29,12 @@ const put = (...objects: readonly AnyObject[]) =>
 test('that a node was unheard is noted while it is silent, taken back when it registers, and not noted after that', async () => {
   await registry.setUnheard('a', 40_000, () => 50_000);
   expect(node().unheardMs, 'it is heard').toBeUndefined();
-  await registry.setSilence('a', 3_000);
+  await registry.setSilence(['a'], () => 3_000);
   await registry.setUnheard('a', 40_000, () => 50_000);
   expect(node().unheardMs).toBe(40_000);
   await registry.register('a', 'n1', description);
   expect([node().unheardMs, node().silentSince]).toEqual([undefined, undefined]);
-  await registry.setSilence('a', 3_000);
+  await registry.setSilence(['a'], () => 3_000);
   await registry.setUnheard('a', 40_000, () => 10);
   expect(node().unheardMs, 'words came while it was written').toBeUndefined();
 });
@@ -43,7 +43,7 @@ test('another host does not take the name of one that may still run what must no
   const { container: _container, ports: _ports, constraints: _rules, ...settings } = aSpec();
   const revision = aRevision({ id: 'r', settings: { ...settings, availability: 'prefer-one' } });
   const task = aTask({ revisionId: 'r', nodeId: 'a', status: aStatus({ state: 'running' }) });
-  await registry.setSilence('a', 6_000);
+  await registry.setSilence(['a'], () => 6_000);
   await put(revision, task, { ...node(), state: 'down' });
   await expect(registry.register('b', 'n1', description)).rejects.toThrow('may still run tasks');
   const wait = surelyStoppedAfterMs(fenceMs, revision.container.stopGraceMs);

@@ -1,11 +1,11 @@
 import { GantryError } from '@gantry/kit/errors';
 import type { Clock } from '@gantry/kit/clock';
 import { waitsOf } from '@gantry/model/fence';
-import { namePattern } from '@gantry/model/ids';
+import { namePattern, type NodeId } from '@gantry/model/ids';
 import type { Node, NodeDescription, NodeNetwork } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { HeldVolumes } from '@gantry/model/volume';
-import type { Store, Write } from '../store/store.ts';
+import { maxWrites, type Store, type Write } from '../store/store.ts';
 
 /** Writes of other parts may come between; looking again settles it. */
 const maxAttempts = 8;
@@ -62,15 +62,20 @@ export class NodeRegistry {
     });
   }
 
-  /** The node has not been heard for `silentMs`, or is heard again (0). */
-  async setSilence(id: string, silentMs: number): Promise<void> {
-    await this.#commit(() => {
-      const node = this.#store.view().get('node', id);
-      if (!node || silentMs > 0 === (node.silentSince !== undefined)) return [];
-      const { silentSince: _silentSince, unheardMs: _unheardMs, ...rest } = node;
-      const object = silentMs > 0 ? { ...rest, silentSince: this.#clock.now() - silentMs } : rest;
-      return [{ op: 'put', object }];
-    });
+  /** The nodes have not been heard for so long, ms, or are heard again (0): as `silentMs` says at the moment of writing. */
+  async setSilence(ids: readonly NodeId[], silentMs: (id: NodeId) => number): Promise<void> {
+    for (let from = 0; from < ids.length; from += maxWrites) {
+      const some = ids.slice(from, from + maxWrites);
+      await this.#commit(() => some.flatMap((id) => this.#silenceWrite(id, silentMs(id))));
+    }
+  }
+
+  #silenceWrite(id: NodeId, silentMs: number): readonly Write[] {
+    const node = this.#store.view().get('node', id);
+    if (!node || silentMs > 0 === (node.silentSince !== undefined)) return [];
+    const { silentSince: _silentSince, unheardMs: _unheardMs, ...rest } = node;
+    const object = silentMs > 0 ? { ...rest, silentSince: this.#clock.now() - silentMs } : rest;
+    return [{ op: 'put', object }];
   }
 
   /** The node has surely not been heard for so long, as `silence` says at the moment of writing. */

@@ -1,6 +1,7 @@
 import type { Clock } from '@gantry/kit/clock';
 import type { Logger } from '@gantry/kit/log';
 import { waitsOf } from '@gantry/model/fence';
+import type { NodeId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import type { Store } from '../store/store.ts';
 import type { NodeRegistry } from './registry.ts';
@@ -38,24 +39,34 @@ async function noteUnheard(deps: WatchdogDeps, node: Node, silence: number): Pro
 export function startWatchdog(deps: WatchdogDeps): () => void {
   let cancel: () => void = () => undefined;
   let stopped = false;
+  const { clock, heartbeatMs, log, registry, sessions, store } = deps;
+  /** Ms that the node has not been heard, 0 while that is no silence. */
+  const silentMs = (id: NodeId): number => {
+    const ms = sessions.silence(id);
+    return ms > missedBeats * heartbeatMs ? ms : 0;
+  };
   const round = async (): Promise<void> => {
-    for (const node of [...deps.store.view().all('node')]) {
-      const silence = deps.sessions.silence(node.id);
-      const silent = silence > missedBeats * deps.heartbeatMs;
-      if (silent && node.silentSince !== undefined) await noteUnheard(deps, node, silence);
-      if (silent === (node.silentSince !== undefined)) continue;
-      deps.log.info(silent ? 'a node is silent' : 'a node is heard again', { node: node.name });
-      await deps.registry.setSilence(node.id, silent ? silence : 0);
+    const turned: NodeId[] = [];
+    for (const node of [...store.view().all('node')]) {
+      const ms = silentMs(node.id);
+      if (ms > 0 && node.silentSince !== undefined) await noteUnheard(deps, node, ms);
+      if (ms > 0 === (node.silentSince !== undefined)) continue;
+      log.info(ms > 0 ? 'a node is silent' : 'a node is heard again', { node: node.name });
+      turned.push(node.id);
     }
+    await registry.setSilence(turned, silentMs);
+  };
+  const judge = (): void => {
+    if (stopped) return;
+    round()
+      .catch((error: unknown) => log.warn('silence could not be noted', { error: String(error) }))
+      .finally(() => {
+        if (!stopped) next();
+      });
   };
   const next = (): void => {
-    cancel = deps.clock.after(deps.heartbeatMs / 2, () => {
-      round()
-        .catch((error: unknown) => deps.log.warn('silence could not be noted', { error: String(error) }))
-        .finally(() => {
-          if (!stopped) next();
-        });
-    });
+    // Not in the timer itself: after the thread was held long it is the first to run, before what came meanwhile is read.
+    cancel = clock.after(heartbeatMs / 2, () => clock.soon(judge));
   };
   next();
   return () => {
