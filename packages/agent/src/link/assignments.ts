@@ -35,13 +35,12 @@ export class AssignmentsBook {
     if (message.subnet !== undefined) this.#subnet = message.subnet;
     if (message.pools) this.#pools = message.pools;
     if (message.encryption) this.#encryption = toModel.encryptionAssignment(message.encryption);
-    update(
-      this.#tasks,
-      message.tasks.map(toModel.taskAssignment),
-      ({ taskId }) => taskId,
-      message.removedTasks,
-    );
-    // Another map only if they are others: what is made of it is then known to be the same.
+    // Other maps only if they hold others: what is made of one is then known to be the same.
+    if (message.tasks.length + message.removedTasks.length > 0) {
+      this.#tasks = new Map(this.#tasks);
+      const tasks = message.tasks.map(toModel.taskAssignment);
+      update(this.#tasks, tasks, ({ taskId }) => taskId, message.removedTasks);
+    }
     if (message.peers.length + message.removedPeers.length > 0) {
       this.#peers = new Map(this.#peers);
       update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);

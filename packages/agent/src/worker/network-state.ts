@@ -13,16 +13,17 @@ export class NetworkStates {
   ): NetworkState {
     return {
       ...own,
-      peers: this.#listOf(wanted.peers),
-      endpoints: this.#listOf(wanted.endpoints),
-      tasks: [...wanted.tasks.values()].map((task) => this.#networkingOf(task)),
+      peers: this.#listOf(wanted.peers, itself),
+      endpoints: this.#listOf(wanted.endpoints, itself),
+      tasks: this.#listOf(wanted.tasks, (task) => this.#networkingOf(task)),
     };
   }
 
-  #listOf<T>(map: ReadonlyMap<string, T>): readonly T[] {
+  /** Made once for each map. */
+  #listOf<T, R>(map: ReadonlyMap<string, T>, made: (item: T) => R): readonly R[] {
     const known = this.#lists.get(map);
-    if (known) return known as readonly T[];
-    const list = [...map.values()];
+    if (known) return known as readonly R[];
+    const list = [...map.values()].map(made);
     this.#lists.set(map, list);
     return list;
   }
@@ -35,6 +36,10 @@ export class NetworkStates {
     this.#tasks.set(task, made);
     return made;
   }
+}
+
+function itself<T>(item: T): T {
+  return item;
 }
 
 /** True if both say the same. What is the same object in both is not looked into: most of it, after most messages. */

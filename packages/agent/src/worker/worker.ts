@@ -30,6 +30,8 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #runnerDeps: RunnerDeps;
   readonly #runners = new Map<string, Runner>();
+  /** The last tasks that were assigned: a message that concerns others brings the same map. */
+  #assigned: NodeAssignments['tasks'] | undefined;
   /** The last word to each runner since this worker began. */
   readonly #told = new Map<string, TaskAssignment | 'gone'>();
   readonly #log: Logger;
@@ -109,7 +111,13 @@ export class Worker {
       const own = { subnet, pools, address, ...(this.#encryption && { encryption: this.#encryption }) };
       this.#configure(this.#states.of(wanted, own));
     }
-    const plan = planWork(wanted.tasks, new Set(this.#runners.keys()), this.#told);
+    if (wanted.tasks !== this.#assigned) this.#assignTasks(wanted.tasks);
+    return this.#applying.then(() => wanted.subnet === undefined || this.#network !== undefined);
+  }
+
+  #assignTasks(wanted: NodeAssignments['tasks']): void {
+    this.#assigned = wanted;
+    const plan = planWork(wanted, new Set(this.#runners.keys()), this.#told);
     for (const assignment of plan.tell) this.#tell(assignment.taskId, assignment);
     for (const taskId of plan.gone) this.#tell(taskId, 'gone');
     const unknown = this.#unknown;
@@ -119,7 +127,6 @@ export class Worker {
       this.#run(this.#newRecord(assignment), unknown?.get(assignment.taskId));
     }
     if (unknown) this.#inBackground('cleaning up leftovers', this.#cleanLeftovers(unknown));
-    return this.#applying.then(() => wanted.subnet === undefined || this.#network !== undefined);
   }
 
   #tell(taskId: string, word: TaskAssignment | 'gone'): void {

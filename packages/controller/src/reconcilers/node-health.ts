@@ -29,14 +29,12 @@ export const nodeHealth: Reconciler = {
     if (change.kind === 'task') {
       // A task that ends up on a node that is down may have to be given up.
       const nodeId = (change.after ?? change.before)?.nodeId;
-      if (nodeId !== undefined) yield nodeId;
+      if (nodeId !== undefined && view.get('node', nodeId)?.state === 'down') yield nodeId;
       return;
     }
     if (change.kind !== 'node') return;
     yield change.id;
-    if (movesTheBrake(change)) {
-      for (const node of view.all('node')) if (node.silentSince !== undefined) yield node.id;
-    }
+    if (movesTheBrake(change)) yield* view.derived(silence).silent;
   },
 
   decide(view, key, env) {

@@ -4,7 +4,7 @@ import type { Derived } from '../store/store.ts';
 /** Who is there, who is silent, and since when those are silent that are down. */
 export interface Silence {
   nodes: number;
-  silent: number;
+  readonly silent: Set<string>;
   /** Node → when it fell silent, ms since the epoch. */
   readonly down: Map<string, number>;
 }
@@ -14,7 +14,7 @@ export const silence: Derived<Silence> = {
   name: 'silence',
 
   build(view) {
-    const state: Silence = { nodes: 0, silent: 0, down: new Map() };
+    const state: Silence = { nodes: 0, silent: new Set(), down: new Map() };
     for (const node of view.all('node')) count(state, node, 1);
     return state;
   },
@@ -37,13 +37,14 @@ export function census(
     if (now >= since + lostMs) gone++;
     else changesAt = Math.min(changesAt, since + lostMs);
   }
-  return { silent: silent - gone, all: nodes - gone, ...(changesAt !== Infinity && { changesAt }) };
+  return { silent: silent.size - gone, all: nodes - gone, ...(changesAt !== Infinity && { changesAt }) };
 }
 
 function count(state: Silence, { id, state: health, silentSince }: Node, by: 1 | -1): void {
   state.nodes += by;
   if (silentSince === undefined) return;
-  state.silent += by;
+  if (by > 0) state.silent.add(id);
+  else state.silent.delete(id);
   if (health !== 'down') return;
   if (by > 0) state.down.set(id, silentSince);
   else state.down.delete(id);
