@@ -15,7 +15,7 @@ const messages: fc.Arbitrary<AssignmentsMessage> = fc.record({
     nil: undefined,
   }),
   tasks: fc.array(fc.record({ taskId: fc.string(), slot: fc.nat(), desired: fc.string(), common: bytes })),
-  peers: fc.constant([]),
+  peers: fc.array(bytes),
   removedTasks: fc.array(fc.string()),
   removedPeers: fc.array(fc.string()),
   acknowledge: fc.boolean(),

@@ -5,7 +5,7 @@ import type {
   PeerAssignment,
   TaskAssignment,
 } from '@gantry/model/assignment';
-import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { Peer, type AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import { readEndpoints, type Endpoints, type ReadEndpoints } from './endpoints.ts';
 import * as toModel from '@gantry/proto/to-model';
 
@@ -43,7 +43,8 @@ export class AssignmentsBook {
     }
     if (message.peers.length + message.removedPeers.length > 0) {
       this.#peers = new Map(this.#peers);
-      update(this.#peers, message.peers.map(toModel.peer), ({ nodeId }) => nodeId, message.removedPeers);
+      const peers = message.peers.map((bytes) => toModel.peer(Peer.decode(bytes)));
+      update(this.#peers, peers, ({ nodeId }) => nodeId, message.removedPeers);
     }
     for (const round of message.endpointChanges)
       this.#endpoints = this.#readEndpoints(this.#endpoints, round);

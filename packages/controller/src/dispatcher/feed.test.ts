@@ -5,7 +5,7 @@ import { VirtualClock } from '@gantry/kit/virtual-clock';
 import type { AnyObject } from '@gantry/model/objects';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
-import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { Peer, type AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import { decodeRound } from '@gantry/proto/endpoint-round';
 import type { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
 import * as toModel from '@gantry/proto/to-model';
@@ -210,7 +210,7 @@ test('how hosts speak with each other is told to each, first and when it changes
   store.put({ ...nodes[0]!, subnet: '10.210.1.0/24', keyGeneration: 2, network: { keys, encrypted: true } });
   await clock.advance(0);
   expect(sent.get('a')?.at(-1)?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 2 });
-  expect(sent.get('b')?.at(-1)?.peers[0]?.keys).toEqual(keys);
+  expect(Peer.decode(sent.get('b')!.at(-1)!.peers[0]!).keys).toEqual(keys);
 });
 
 test('a controller that may have been replaced gives no orders: it ends the streams', async () => {

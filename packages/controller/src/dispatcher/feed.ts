@@ -12,10 +12,10 @@ import {
   endpointsTouchedBy,
   hasLeft,
   isLeaving,
-  peerAssignment,
 } from './assignments.ts';
 import { Barrier } from './barrier.ts';
 import { EndpointRounds } from './endpoint-rounds.ts';
+import { PeerForms } from './peer-forms.ts';
 import { Subscriber, type Outlet } from './subscriber.ts';
 import { TaskForms } from './task-forms.ts';
 import { Turns } from './turns.ts';
@@ -45,6 +45,7 @@ export class Feed {
   readonly #endpoints: EndpointRounds;
   readonly #barrier = new Barrier();
   readonly #forms: TaskForms;
+  readonly #peerForms = new PeerForms();
   readonly #turns: Turns;
   /** Nodes of which all others hear in the next round. */
   readonly #peers = new Set<NodeId>();
@@ -82,6 +83,7 @@ export class Feed {
       leads: this.#deps.leads,
       pools: this.#deps.pools,
       forms: this.#forms,
+      peers: this.#peerForms,
       view: this.#view(),
       soon: (fn) => this.#turns.soon(fn),
       endpoints: this.#endpoints,
@@ -178,9 +180,9 @@ export class Feed {
 
   #takeNode({ id, before, after }: Change & { kind: 'node' }): void {
     if (!after || !isHeard(after)) this.#release(this.#barrier.left(id));
-    const [old, now] = [before && peerAssignment(before), after && peerAssignment(after)];
+    const [old, now] = [before && this.#peerForms.of(before), after && this.#peerForms.of(after)];
     if (before?.keyGeneration !== after?.keyGeneration) this.#subscribers.get(id)?.touch('peer', id);
-    if (JSON.stringify(old) === JSON.stringify(now)) return;
+    if (old && now ? old.equals(now) : old === now) return;
     this.#subscribers.get(id)?.touch('peer', id);
     this.#peers.add(id);
   }

@@ -4,10 +4,10 @@ import type { TaskAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
 import type { Node } from '@gantry/model/node';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
-import * as fromModel from '@gantry/proto/from-model';
 import type { View } from '../store/store.ts';
 import type { EndpointRounds } from './endpoint-rounds.ts';
-import { desiredOnNode, encryptionAssignment, peerAssignment } from './assignments.ts';
+import { desiredOnNode, encryptionAssignment } from './assignments.ts';
+import type { PeerForms } from './peer-forms.ts';
 import type { TaskForms } from './task-forms.ts';
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
@@ -27,6 +27,7 @@ export interface SubscriberDeps {
   /** The cluster's addresses. */
   readonly pools: Pools;
   readonly forms: Pick<TaskForms, 'of'>;
+  readonly peers: Pick<PeerForms, 'of'>;
   readonly view: View;
   readonly soon: Clock['soon'];
   /** The services of the cluster; a message contains all rounds up to the last. */
@@ -163,10 +164,10 @@ export class Subscriber {
       if (node) this.#addSelf(message, node);
       return;
     }
-    const peer = node && peerAssignment(node);
+    const peer = node && this.#deps.peers.of(node);
     if (peer) {
       this.#sent.peer.add(id);
-      message.peers.push(fromModel.peer(peer));
+      message.peers.push(peer);
     } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
   }
 

@@ -127,7 +127,8 @@ export interface AssignmentsMessage {
   /** Sent with the complete set; absent: the defaults. */
   pools: Pools | undefined;
   tasks: TaskAssignment[];
-  peers: Peer[];
+  /** Encoded Peers. */
+  peers: Buffer[];
   removedTasks: string[];
   removedPeers: string[];
   /** Somebody waits for the node to have applied this: a task is stopped only when no host sends it connections. */
@@ -1254,7 +1255,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
       TaskAssignment.encode(v!, writer.uint32(34).fork()).join();
     }
     for (const v of message.peers) {
-      Peer.encode(v!, writer.uint32(42).fork()).join();
+      writer.uint32(2738).bytes(v!);
     }
     for (const v of message.removedTasks) {
       writer.uint32(58).string(v!);
@@ -1327,12 +1328,12 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.tasks.push(TaskAssignment.decode(reader, reader.uint32()));
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
+          case 342: {
+            if (tag !== 2738) {
               break;
             }
 
-            message.peers.push(Peer.decode(reader, reader.uint32()));
+            message.peers.push(asBuffer(reader.bytes()));
             continue;
           }
           case 7: {
@@ -1397,7 +1398,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.subnet = object.subnet ?? undefined;
     message.pools = (object.pools !== undefined && object.pools !== null) ? Pools.fromPartial(object.pools) : undefined;
     message.tasks = object.tasks?.map((e) => TaskAssignment.fromPartial(e)) || [];
-    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+    message.peers = object.peers?.map((e) => e) || [];
     message.removedTasks = object.removedTasks?.map((e) => e) || [];
     message.removedPeers = object.removedPeers?.map((e) => e) || [];
     message.acknowledge = object.acknowledge ?? false;
