@@ -85,12 +85,11 @@ async function measure(plane: Plane, size: Size): Promise<BenchResult> {
   await pause(steadySeconds * 1_000);
   const steady = await etcdFigures(plane.etcd);
   note('steady: etcd puts a minute', ((steady.puts - writes.puts) / steadySeconds) * 60, 'puts');
-  for (const [name, used] of Object.entries(usageOf(plane)))
-    note(
-      `steady, ${name}: cpu`,
-      ((used.cpuSeconds - (idleFrom[name]?.cpuSeconds ?? 0)) / steadySeconds) * 100,
-      '% of a core',
-    );
+  for (const [name, used] of Object.entries(usageOf(plane))) {
+    const cpu = used.cpuSeconds - (idleFrom[name]?.cpuSeconds ?? 0);
+    note(`steady, ${name}: cpu`, (cpu / steadySeconds) * 100, '% of a core');
+    note(`steady, ${name}: RSS`, used.rssBytes / 2 ** 20, 'MiB', name === 'controller' ? '300' : '');
+  }
 
   const lost = Math.round(size.nodes * size.loseShare);
   if (lost > 0) {
