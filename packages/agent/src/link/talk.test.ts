@@ -58,6 +58,23 @@ test('a word without an answer fails after five seconds, also when others are an
   await failed;
 });
 
+test('a report may wait longer: it is stored behind others', async () => {
+  const reported = talk.ask({ $case: 'report', value: { tasks: [] } });
+  const failed = expect(talk.ask({ $case: 'report', value: { tasks: [] } })).rejects.toThrow('in time');
+  await clock.advance(29_999);
+  wire.emit('data', { number: 1, unknownTasks: [] });
+  await reported;
+  await clock.advance(1);
+  await failed;
+});
+
+test('an answer that has come is heard, also if this process stood still until it was late', async () => {
+  const answered = talk.ask(beat);
+  clock.after(5_000, () => wire.emit('data', { number: 1, unknownTasks: ['t'] }));
+  await clock.advance(6_000);
+  expect((await answered).unknownTasks).toEqual(['t']);
+});
+
 test('when the session is over what was not answered fails at once, and nothing more is said', async () => {
   const before = talk.ask(beat);
   talk.close();

@@ -7,6 +7,11 @@ export type Word = NonNullable<SessionUp['body']>;
 
 /** A word waits this long for its answer, ms. */
 const answerMs = 5_000;
+/**
+ * A report is answered once it is stored, behind those of all other hosts: in a burst that takes a while, and to begin anew for it
+ * would be more load. Heartbeats tell that the controller is there.
+ */
+const reportMs = 30_000;
 
 /** What a talk needs of its call. */
 export interface TalkCall {
@@ -23,12 +28,12 @@ interface Asked {
 /** What this host says as long as a session lasts: each word has a number, and its answer carries the same. */
 export class Talk {
   readonly #call: TalkCall;
-  readonly #clock: Pick<Clock, 'after'>;
+  readonly #clock: Pick<Clock, 'after' | 'soon'>;
   readonly #asked = new Map<number, Asked>();
   #last = 0;
   #closed = false;
 
-  constructor(call: TalkCall, sessionId: string, clock: Pick<Clock, 'after'>) {
+  constructor(call: TalkCall, sessionId: string, clock: Pick<Clock, 'after' | 'soon'>) {
     this.#call = call;
     this.#clock = clock;
     call.on('data', (down: SessionDown) => this.#asked.get(down.number)?.answer(down));
@@ -40,7 +45,7 @@ export class Talk {
     if (!this.#closed) this.#call.write({ number: 0, body });
   }
 
-  /** Says something; resolves with its answer. Rejects if that does not come within five seconds, or the talk ends. */
+  /** Says something; resolves with its answer. Rejects if that does not come within five seconds (a report: thirty), or the talk ends. */
   ask(body: Word): Promise<SessionDown> {
     return new Promise((resolve, reject) => {
       const number = ++this.#last;
@@ -56,7 +61,12 @@ export class Talk {
         over();
         reject(new GantryError('unreachable', why));
       };
-      const cancel = this.#clock.after(answerMs, () => fail('the controller did not answer in time'));
+      // Not in the timer itself: after this process stood still it is the first to run, before the answer is read.
+      const late = (): void => {
+        if (this.#asked.has(number)) fail('the controller did not answer in time');
+      };
+      const patience = body.$case === 'report' ? reportMs : answerMs;
+      const cancel = this.#clock.after(patience, () => this.#clock.soon(late));
       this.#asked.set(number, { answer, fail });
       if (this.#closed) fail('the session is over');
       else this.#call.write({ number, body });

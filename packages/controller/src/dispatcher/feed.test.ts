@@ -82,7 +82,7 @@ function begin(task: Task): void {
 }
 
 /** The node opens its stream; what it is sent is noted. */
-function follow(...ids: readonly string[]): void {
+async function follow(...ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const messages: AssignmentsMessage[] = [];
     sent.set(id, messages);
@@ -92,6 +92,7 @@ function follow(...ids: readonly string[]): void {
       end: () => void ended.push(id),
     });
   }
+  await clock.advance(0);
 }
 
 /** The last word to node `a` on what the task should do. */
@@ -118,7 +119,7 @@ function applied(id: string): void {
 describe('a task that gets traffic and is to stop', () => {
   beforeEach(async () => {
     begin(serving);
-    follow('a', 'b', 'c');
+    await follow('a', 'b', 'c');
     store.put(leaving);
     await clock.advance(0);
   });
@@ -159,7 +160,7 @@ describe('a task that gets traffic and is to stop', () => {
   test('counts a host that comes back with a whole set', async () => {
     applied('a');
     applied('b');
-    follow('c');
+    await follow('c');
     applied('c');
     await clock.advance(0);
     expect(desired()).toBe('shutdown');
@@ -169,7 +170,7 @@ describe('a task that gets traffic and is to stop', () => {
 test('a task that gets no traffic is stopped at once', async () => {
   const starting = { ...serving, status: aStatus({ state: 'starting' }) };
   begin(starting);
-  follow('a', 'b', 'c');
+  await follow('a', 'b', 'c');
   store.put({ ...starting, desired: 'shutdown' });
   await clock.advance(0);
   expect(desired()).toBe('shutdown');
@@ -178,9 +179,9 @@ test('a task that gets no traffic is stopped at once', async () => {
 
 test('a new leader holds what its predecessor may not have told to everybody', async () => {
   begin(leaving);
-  follow('a');
+  await follow('a');
   expect(desired()).toBe('running');
-  follow('b', 'c');
+  await follow('b', 'c');
   for (const id of ['a', 'b', 'c']) applied(id);
   await clock.advance(0);
   expect(desired()).toBe('shutdown');
@@ -188,7 +189,7 @@ test('a new leader holds what its predecessor may not have told to everybody', a
 
 test('a task hears of it when its service is on other networks, and others hear of the service', async () => {
   begin(serving);
-  follow('a', 'b');
+  await follow('a', 'b');
   const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 1 } as const;
   store.put({ ...store.tables.get('service', 's')!, spec: { ...service.spec, networking } });
   await clock.advance(0);
@@ -199,12 +200,12 @@ test('a task hears of it when its service is on other networks, and others hear 
 
 test('how hosts speak with each other is told to each, first and when it changes; keys of one go to the others', async () => {
   begin(serving);
-  follow('a', 'b');
+  await follow('a', 'b');
   expect(sent.get('a')?.[0]?.encryption).toBeUndefined();
   store.put({ kind: 'settings', id: 'cluster', version: 0, encryption: 'wireguard' });
   await clock.advance(0);
   expect(sent.get('a')?.at(-1)?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 0 });
-  follow('c');
+  await follow('c');
   expect(sent.get('c')?.[0]?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 0 });
   const keys = [{ generation: 1, publicKey: 'k' }];
   store.put({ ...nodes[0]!, subnet: '10.210.1.0/24', keyGeneration: 2, network: { keys, encrypted: true } });
@@ -215,7 +216,7 @@ test('how hosts speak with each other is told to each, first and when it changes
 
 test('a controller that may have been replaced gives no orders: it ends the streams', async () => {
   begin(serving);
-  follow('a');
+  await follow('a');
   leads = false;
   store.put(leaving);
   await clock.advance(5_000);
@@ -229,7 +230,7 @@ describe('rounds', () => {
   beforeEach(async () => {
     begin(serving);
     store.put(...many);
-    follow(...many.map(({ id }) => id));
+    await follow(...many.map(({ id }) => id));
     await clock.advance(1_000);
   });
 
@@ -253,6 +254,7 @@ describe('rounds', () => {
       onDrain: (fn) => (drain = fn),
       end: () => undefined,
     });
+    await clock.advance(0);
     for (const slot of [2, 3]) {
       store.put({ ...serving, id: `t${slot}`, slot });
       await clock.advance(100);
@@ -268,17 +270,19 @@ describe('rounds', () => {
     await clock.advance(1_000);
     store.put({ ...leaving, desired: 'remove' });
     await clock.advance(0);
-    for (const id of ['a', 'b', 'c']) follow(id);
+    await follow('a', 'b', 'c');
     for (const { id } of [...nodes, ...many]) applied(id);
     await clock.advance(0);
     expect(desired()).toBe('shutdown');
   });
 });
 
-test('a host is told the pools of the cluster with the complete set, and not again', () => {
+test('a host is told the pools of the cluster with the complete set, and not again', async () => {
   begin(serving);
-  follow('a');
-  store.put({ ...service, spec: { ...service.spec, labels: { a: 'b' } } });
+  await follow('a');
+  store.put(leaving);
+  await clock.advance(100);
+  expect(sent.get('a')?.length).toBeGreaterThan(1);
   expect(sent.get('a')?.[0]).toMatchObject({ complete: true, pools: defaultPools });
   expect(
     sent

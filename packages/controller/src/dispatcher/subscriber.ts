@@ -62,6 +62,8 @@ export class Subscriber {
   #scheduled = false;
   #blocked = false;
   #closed = false;
+  /** The next message says everything. */
+  #complete = false;
 
   /** Sequences that the node was asked to acknowledge, each with the round it contains. */
   #asked: { readonly sequence: number; readonly round: number }[] = [];
@@ -77,7 +79,8 @@ export class Subscriber {
   sendComplete(): void {
     for (const { id } of this.#deps.view.tasksOnNode(this.#deps.nodeId)) this.#dirty.task.add(id);
     for (const { id } of this.#deps.view.all('node')) this.#dirty.peer.add(id);
-    this.#flush(true);
+    this.#complete = true;
+    this.#schedule();
   }
 
   touch(kind: Kind, id: string): void {
@@ -108,12 +111,14 @@ export class Subscriber {
     this.#deps.soon(() => {
       this.#scheduled = false;
       if (this.#closed) return;
-      if (this.#deps.leads()) this.#flush(false);
+      if (this.#deps.leads()) this.#flush();
       else this.#deps.outlet.end();
     });
   }
 
-  #flush(complete: boolean): void {
+  #flush(): void {
+    const complete = this.#complete;
+    this.#complete = false;
     const message: AssignmentsMessage = {
       sequence: this.#sequence + 1,
       complete,
