@@ -13,7 +13,7 @@ import { closedPolicy } from '../packages/agent/src/task/policy.ts';
 import { FakeContents } from '../packages/agent/src/contents/fake.ts';
 import { FakeVolumes } from '../packages/agent/src/volumes/fake.ts';
 import { MemoryDisk } from '../packages/agent/src/worker/memory-disk.ts';
-import { sharedEndpoints } from './shared-endpoints.ts';
+import { sharedRounds } from './shared-rounds.ts';
 
 /*
  * Hollow nodes: the real agent (link, worker, task machine) over real gRPC, on drivers in memory, many in one process.
@@ -21,7 +21,7 @@ import { sharedEndpoints } from './shared-endpoints.ts';
  */
 const [controller = '', countText = '0'] = process.argv.slice(2);
 const count = Number(countText);
-const readEndpoints = sharedEndpoints();
+const readRound = sharedRounds();
 
 function startHollow(index: number): Promise<RunningNode> {
   const name = `hollow-${String(index).padStart(5, '0')}`;
@@ -62,7 +62,7 @@ function startHollow(index: number): Promise<RunningNode> {
     clock: systemClock,
     log: silentLogger,
     random: Math.random,
-    readEndpoints,
+    readRound,
   });
 }
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { agentGateway, encodeAssignments } from './assignments-message.ts';
-import { decodeRound, encodeRound } from './endpoint-round.ts';
+import { decodeRound, emptyRound, encodeRound } from './round.ts';
 import { AssignmentsMessage } from './gen/gantry/v1/agent.ts';
-import type { EndpointChanges } from './gen/gantry/v1/endpoints.ts';
+import type { Round } from './gen/gantry/v1/rounds.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 
@@ -15,11 +15,9 @@ const messages: fc.Arbitrary<AssignmentsMessage> = fc.record({
     nil: undefined,
   }),
   tasks: fc.array(fc.record({ taskId: fc.string(), slot: fc.nat(), desired: fc.string(), common: bytes })),
-  peers: fc.array(bytes),
   removedTasks: fc.array(fc.string()),
-  removedPeers: fc.array(fc.string()),
   acknowledge: fc.boolean(),
-  endpointChanges: fc.array(bytes),
+  rounds: fc.array(bytes),
   encryption: fc.constant(undefined),
 });
 
@@ -34,14 +32,14 @@ test('a host reads its assignments as the controller wrote them', () => {
   expect(agentGateway.assignments.responseSerialize).toBe(encodeAssignments);
 });
 
-function roundOf(count: number): EndpointChanges {
+function roundOf(count: number): Round {
   const put = Array.from({ length: count }, (_, slot) => ({
     taskId: `task${slot}`,
     slot,
     address: `10.210.1.${slot}`,
   }));
   const changed = [{ serviceId: 's', put, removed: [], idle: [], noLongerIdle: [] }];
-  return { round: 7, complete: false, put: [], removed: [], changed, deflated: Buffer.alloc(0) };
+  return { ...emptyRound(7), changed };
 }
 
 test('a round is read as it was written, and a large one takes fewer bytes', () => {

@@ -1,21 +1,18 @@
 import { WireType } from '@bufbuild/protobuf/wire';
 import { AgentGatewayService, AssignmentsMessage } from './gen/gantry/v1/agent.ts';
 
-/** `endpoint_changes` of AssignmentsMessage. */
-const endpointChangesField = 300;
+/** `rounds` of AssignmentsMessage. */
+const roundsField = 300;
 
 /**
- * As the generated code does, but for the rounds of endpoints: they are bytes already, most of what a cluster is told in a burst, and the
+ * As the generated code does, but for the rounds: they are bytes already, most of what a cluster is told in a burst, and the
  * writer would copy them for each host again and again while it grows.
  */
-export function encodeAssignments({ endpointChanges, ...rest }: AssignmentsMessage): Buffer {
-  const writer = AssignmentsMessage.encode({ ...rest, endpointChanges: [] });
+export function encodeAssignments({ rounds, ...rest }: AssignmentsMessage): Buffer {
+  const writer = AssignmentsMessage.encode({ ...rest, rounds: [] });
   const parts: Uint8Array[] = [];
-  for (const round of endpointChanges) {
-    parts.push(
-      writer.tag(endpointChangesField, WireType.LengthDelimited).uint32(round.length).finish(),
-      round,
-    );
+  for (const round of rounds) {
+    parts.push(writer.tag(roundsField, WireType.LengthDelimited).uint32(round.length).finish(), round);
   }
   // Fields may come in any order.
   return Buffer.concat([...parts, writer.finish()]);

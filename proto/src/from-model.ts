@@ -7,7 +7,7 @@ import type { TaskStatus } from '@gantry/model/task';
 import * as parts from './container-to-wire.ts';
 import type * as agent from './gen/gantry/v1/agent.ts';
 import { TaskCommon } from './gen/gantry/v1/assignment.ts';
-import type { BackendChanges } from './gen/gantry/v1/endpoints.ts';
+import type { BackendChanges } from './gen/gantry/v1/rounds.ts';
 import type * as encryption from './gen/gantry/v1/encryption.ts';
 import type * as wire from './gen/gantry/v1/types.ts';
 import { rolloutToWire } from './rollout.ts';

@@ -3,7 +3,7 @@ import type { Logger } from '@gantry/kit/log';
 import type { Random } from '@gantry/kit/random';
 import type { NodeDescription } from '@gantry/model/node';
 import type { AgentGatewayClient, RegisterResponse } from '@gantry/proto/gen/gantry/v1/agent';
-import type { ReadEndpoints } from './link/endpoints.ts';
+import type { ReadRound } from './link/rounds.ts';
 import type { Fence } from './fence/fence.ts';
 import { FenceKeeper } from './fence/keeper.ts';
 import { Link } from './link/link.ts';
@@ -23,7 +23,7 @@ export interface NodeParts extends Omit<WorkerDeps, 'report' | 'address' | 'fenc
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;
-  readonly readEndpoints?: ReadEndpoints;
+  readonly readRound?: ReadRound;
   readonly onSession?: (session: RegisterResponse, client: AgentGatewayClient) => void;
 }
 

@@ -5,12 +5,9 @@ import type {
   PeerAssignment,
   TaskAssignment,
 } from '@gantry/model/assignment';
-import { Peer, type AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
-import { readEndpoints, type Endpoints, type ReadEndpoints } from './endpoints.ts';
+import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import * as toModel from '@gantry/proto/to-model';
-
-/** What a stream that has said nothing yet holds of services. */
-const nothing: Endpoints = new Map();
+import { nothing, readRound, type Common, type ReadRound } from './rounds.ts';
 
 /** Follows an assignments stream: a complete set, then numbered changes. */
 export class AssignmentsBook {
@@ -19,12 +16,15 @@ export class AssignmentsBook {
   #pools = defaultPools;
   #encryption: EncryptionAssignment | undefined;
   #tasks = new Map<string, TaskAssignment>();
-  #peers = new Map<string, PeerAssignment>();
-  #endpoints = nothing;
-  readonly #readEndpoints: ReadEndpoints;
+  #common = nothing;
+  /** All hosts but this one, made of what all are told. */
+  #peers: { readonly of: Common['peers']; readonly others: ReadonlyMap<string, PeerAssignment> } | undefined;
+  readonly #nodeId: string;
+  readonly #readRound: ReadRound;
 
-  constructor(read: ReadEndpoints = readEndpoints) {
-    this.#readEndpoints = read;
+  constructor(nodeId: string, read: ReadRound = readRound) {
+    this.#nodeId = nodeId;
+    this.#readRound = read;
   }
 
   /** The set after this message; undefined if one was missed, and the stream must be opened anew. */
@@ -38,23 +38,17 @@ export class AssignmentsBook {
     // Other maps only if they hold others: what is made of one is then known to be the same.
     if (message.tasks.length + message.removedTasks.length > 0) {
       this.#tasks = new Map(this.#tasks);
-      const tasks = message.tasks.map(toModel.taskAssignment);
-      update(this.#tasks, tasks, ({ taskId }) => taskId, message.removedTasks);
+      for (const id of message.removedTasks) this.#tasks.delete(id);
+      for (const task of message.tasks) this.#tasks.set(task.taskId, toModel.taskAssignment(task));
     }
-    if (message.peers.length + message.removedPeers.length > 0) {
-      this.#peers = new Map(this.#peers);
-      const peers = message.peers.map((bytes) => toModel.peer(Peer.decode(bytes)));
-      update(this.#peers, peers, ({ nodeId }) => nodeId, message.removedPeers);
-    }
-    for (const round of message.endpointChanges)
-      this.#endpoints = this.#readEndpoints(this.#endpoints, round);
+    for (const round of message.rounds) this.#common = this.#readRound(this.#common, round);
     return {
       ...(this.#subnet !== undefined && { subnet: this.#subnet }),
       pools: this.#pools,
       ...(this.#encryption && { encryption: this.#encryption }),
       tasks: this.#tasks,
-      peers: this.#peers,
-      endpoints: this.#endpoints,
+      peers: this.#others(),
+      endpoints: this.#common.endpoints,
     };
   }
 
@@ -63,17 +57,15 @@ export class AssignmentsBook {
     this.#pools = defaultPools;
     this.#encryption = undefined;
     this.#tasks = new Map();
-    this.#peers = new Map();
-    this.#endpoints = nothing;
+    this.#common = nothing;
   }
-}
 
-function update<T>(
-  map: Map<string, T>,
-  put: readonly T[],
-  keyOf: (item: T) => string,
-  removed: readonly string[],
-): void {
-  for (const key of removed) map.delete(key);
-  for (const item of put) map.set(keyOf(item), item);
+  #others(): ReadonlyMap<string, PeerAssignment> {
+    const { peers } = this.#common;
+    if (this.#peers?.of === peers) return this.#peers.others;
+    const others = new Map(peers);
+    others.delete(this.#nodeId);
+    this.#peers = { of: peers, others };
+    return others;
+  }
 }

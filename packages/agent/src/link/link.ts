@@ -19,7 +19,7 @@ import type { Logs } from '../logs/logs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { AssignmentsBook } from './assignments.ts';
 import { unary } from './call.ts';
-import type { ReadEndpoints } from './endpoints.ts';
+import type { ReadRound } from './rounds.ts';
 import { beat, type Heart } from './heartbeat.ts';
 import { Contact } from './contact.ts';
 import { serveExec } from './exec.ts';
@@ -42,8 +42,8 @@ export interface LinkDeps {
   readonly runtime: Pick<Runtime, 'exec'>;
   /** Why nothing new should be placed here; undefined while all is well. */
   readonly pressure?: () => string | undefined;
-  /** How rounds of endpoints are read; many nodes in one process may share what they read. */
-  readonly readEndpoints?: ReadEndpoints;
+  /** How rounds are read; many nodes in one process may share what they read. */
+  readonly readRound?: ReadRound;
   /** Hears of contact with the controller: words sent at `sentAt` were acknowledged, and all that is assigned is known. */
   readonly contact?: Pick<FenceKeeper, 'now' | 'contact'>;
   /** What is to be said of this host's network now. */
@@ -171,7 +171,7 @@ export class Link {
     ends: Ends,
     contact: Contact,
   ): () => void {
-    const book = new AssignmentsBook(this.#deps.readEndpoints);
+    const book = new AssignmentsBook(this.#deps.nodeId, this.#deps.readRound);
     const stream = client.assignments({ sessionId: session.sessionId });
     hearEnd(stream, ends, 'assignments');
     stream.on('data', (message: AssignmentsMessage) => {

@@ -5,9 +5,9 @@ import { VirtualClock } from '@gantry/kit/virtual-clock';
 import type { AnyObject } from '@gantry/model/objects';
 import type { Service } from '@gantry/model/service';
 import type { Task } from '@gantry/model/task';
-import { Peer, type AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
-import { decodeRound } from '@gantry/proto/endpoint-round';
-import type { EndpointChanges } from '@gantry/proto/gen/gantry/v1/endpoints';
+import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
+import { decodeRound } from '@gantry/proto/round';
+import type { Round } from '@gantry/proto/gen/gantry/v1/rounds';
 import * as toModel from '@gantry/proto/to-model';
 import { aNode, aRevision, aService, aStatus, aTask, viewOf } from '../../../../tests/support/builders.ts';
 import type { Change, Store } from '../store/store.ts';
@@ -104,8 +104,8 @@ function desired(): string | undefined {
 }
 
 /** What the node was told last of services. */
-function lastEndpoints(id: string): EndpointChanges | undefined {
-  const round = sent.get(id)?.at(-1)?.endpointChanges.at(-1);
+function lastRound(id: string): Round | undefined {
+  const round = sent.get(id)?.at(-1)?.rounds.at(-1);
   return round && decodeRound(round);
 }
 
@@ -125,7 +125,7 @@ describe('a task that gets traffic and is to stop', () => {
   });
 
   test('goes on until every host sends it nothing more', async () => {
-    expect(lastEndpoints('b')).toMatchObject({ changed: [{ serviceId: 's', removed: ['t'] }] });
+    expect(lastRound('b')).toMatchObject({ changed: [{ serviceId: 's', removed: ['t'] }] });
     for (const id of ['a', 'b', 'c']) {
       expect(desired()).toBe('running');
       applied(id);
@@ -195,7 +195,7 @@ test('a task hears of it when its service is on other networks, and others hear 
   await clock.advance(0);
   const told = sent.get('a')?.at(-1)?.tasks[0];
   expect(told && toModel.taskAssignment(told).networking.drainMs).toBe(1);
-  expect(lastEndpoints('b')?.put[0]?.networking?.networks).toEqual([]);
+  expect(lastRound('b')?.put[0]?.networking?.networks).toEqual([]);
 });
 
 test('how hosts speak with each other is told to each, first and when it changes; keys of one go to the others', async () => {
@@ -211,7 +211,7 @@ test('how hosts speak with each other is told to each, first and when it changes
   store.put({ ...nodes[0]!, subnet: '10.210.1.0/24', keyGeneration: 2, network: { keys, encrypted: true } });
   await clock.advance(0);
   expect(sent.get('a')?.at(-1)?.encryption).toEqual({ mode: 'wireguard', keyGeneration: 2 });
-  expect(Peer.decode(sent.get('b')!.at(-1)!.peers[0]!).keys).toEqual(keys);
+  expect(lastRound('b')?.peers[0]?.keys).toEqual(keys);
 });
 
 test('a controller that may have been replaced gives no orders: it ends the streams', async () => {
@@ -243,7 +243,7 @@ describe('rounds', () => {
     expect(sent.get('n1')).toHaveLength(before + 1);
     await clock.advance(1);
     expect(sent.get('n1')).toHaveLength(before + 2);
-    expect(lastEndpoints('n1')?.changed[0]?.put.map(({ taskId }) => taskId)).toEqual(['t2', 't3', 't4']);
+    expect(lastRound('n1')?.changed[0]?.put.map(({ taskId }) => taskId)).toEqual(['t2', 't3', 't4']);
   });
 
   test('are told in one piece to a host whose wire was full', async () => {
@@ -262,7 +262,7 @@ describe('rounds', () => {
     expect(messages).toHaveLength(1);
     drain();
     await clock.advance(0);
-    expect(messages.at(-1)?.endpointChanges).toHaveLength(2);
+    expect(messages.at(-1)?.rounds).toHaveLength(2);
   });
 
   test('an order that no endpoint shows waits for the hosts as well, and not for its time', async () => {

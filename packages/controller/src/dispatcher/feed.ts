@@ -12,10 +12,10 @@ import {
   endpointsTouchedBy,
   hasLeft,
   isLeaving,
+  peerAssignment,
 } from './assignments.ts';
 import { Barrier } from './barrier.ts';
-import { EndpointRounds } from './endpoint-rounds.ts';
-import { PeerForms } from './peer-forms.ts';
+import { Rounds } from './rounds.ts';
 import { Subscriber, type Outlet } from './subscriber.ts';
 import { TaskForms } from './task-forms.ts';
 import { Turns } from './turns.ts';
@@ -42,13 +42,10 @@ const barrierMs = 2_000;
 export class Feed {
   readonly #deps: FeedDeps;
   readonly #subscribers = new Map<NodeId, Subscriber>();
-  readonly #endpoints: EndpointRounds;
+  readonly #rounds: Rounds;
   readonly #barrier = new Barrier();
   readonly #forms: TaskForms;
-  readonly #peerForms = new PeerForms();
   readonly #turns: Turns;
-  /** Nodes of which all others hear in the next round. */
-  readonly #peers = new Set<NodeId>();
   /** An order to stop waits for the next round. */
   #holding = false;
   #lastRoundAt = -Infinity;
@@ -65,12 +62,15 @@ export class Feed {
       const service = view.get('service', id);
       return service && endpointAssignment(view, service);
     };
-    const services = [...view.all('service')].map(({ id }) => id);
-    this.#endpoints = new EndpointRounds(endpointOf, services);
+    const peerOf = (id: string): ReturnType<typeof peerAssignment> => {
+      const node = view.get('node', id);
+      return node && peerAssignment(node);
+    };
+    this.#rounds = new Rounds({ endpointOf, peerOf }, idsOf(view.all('service')), idsOf(view.all('node')));
     // A former leader may have taken them out of their endpoints without telling every host of it.
     this.#hold(
       [...view.all('task')].filter(isLeaving).map(({ id }) => id),
-      this.#endpoints.round,
+      this.#rounds.round,
     );
     this.#unsubscribe = deps.store.subscribe((changes) => this.#take(changes));
   }
@@ -83,10 +83,9 @@ export class Feed {
       leads: this.#deps.leads,
       pools: this.#deps.pools,
       forms: this.#forms,
-      peers: this.#peerForms,
       view: this.#view(),
       soon: (fn) => this.#turns.soon(fn),
-      endpoints: this.#endpoints,
+      rounds: this.#rounds,
       awaited: () => this.#barrier.awaits(nodeId),
       held: (taskId) => this.#barrier.isHeld(taskId),
     });
@@ -122,20 +121,20 @@ export class Feed {
     this.#holding ||= left.length > 0;
     this.#hold(
       left.map(({ id }) => id),
-      this.#endpoints.round + 1,
+      this.#rounds.round + 1,
     );
     let touched = this.#holding;
     for (const change of changes) {
       for (const id of endpointsTouchedBy(change, view)) {
-        this.#endpoints.touch(id);
+        this.#rounds.touch(id);
         touched = true;
       }
       if (change.kind === 'task') this.#takeTask(change);
-      else if (change.kind === 'node') this.#takeNode(change);
+      else if (change.kind === 'node') touched = this.#takeNode(change) || touched;
       else if (change.kind === 'service') this.#touchTasksOf(change);
       else if (change.kind === 'settings') this.#touchAll();
     }
-    if (touched || this.#peers.size > 0) this.#roundSoon();
+    if (touched) this.#roundSoon();
   }
 
   /** At once, or when it is time again. */
@@ -151,13 +150,9 @@ export class Feed {
   #tellAll(): void {
     this.#cancelRound = undefined;
     this.#lastRoundAt = this.#deps.clock.monotonic();
-    const news = this.#endpoints.advance(this.#holding);
+    const news = this.#rounds.advance(this.#holding);
     this.#holding = false;
-    for (const subscriber of this.#subscribers.values()) {
-      for (const id of this.#peers) subscriber.touch('peer', id);
-      if (news) subscriber.nudge();
-    }
-    this.#peers.clear();
+    if (news) for (const subscriber of this.#subscribers.values()) subscriber.nudge();
   }
 
   /** Its host hears of it when something else is wanted there; what it said itself it need not be told. */
@@ -166,7 +161,7 @@ export class Feed {
     if (freed) this.#barrier.forget(id);
     if (!freed && before && after && !changesForHost(before, after)) return;
     for (const node of new Set([before?.nodeId, after?.nodeId])) {
-      if (node !== undefined) this.#subscribers.get(node)?.touch('task', id);
+      if (node !== undefined) this.#subscribers.get(node)?.touchTask(id);
     }
   }
 
@@ -178,18 +173,18 @@ export class Feed {
     for (const task of this.#view().tasksOfService(id)) this.#touchTask(task.id);
   }
 
-  #takeNode({ id, before, after }: Change & { kind: 'node' }): void {
+  /** True if other hosts may have to hear of it. */
+  #takeNode({ id, before, after }: Change & { kind: 'node' }): boolean {
     if (!after || !isHeard(after)) this.#release(this.#barrier.left(id));
-    const [old, now] = [before && this.#peerForms.of(before), after && this.#peerForms.of(after)];
-    if (before?.keyGeneration !== after?.keyGeneration) this.#subscribers.get(id)?.touch('peer', id);
-    if (old && now ? old.equals(now) : old === now) return;
-    this.#subscribers.get(id)?.touch('peer', id);
-    this.#peers.add(id);
+    const isSame = same(before && peerAssignment(before), after && peerAssignment(after));
+    if (!isSame || before?.keyGeneration !== after?.keyGeneration) this.#subscribers.get(id)?.touchSelf();
+    if (!isSame) this.#rounds.touchPeer(id);
+    return !isSame;
   }
 
   /** Every node hears what holds for itself. */
   #touchAll(): void {
-    for (const [nodeId, subscriber] of this.#subscribers) subscriber.touch('peer', nodeId);
+    for (const subscriber of this.#subscribers.values()) subscriber.touchSelf();
   }
 
   /** Every host that is heard, connected at this moment or not, may still send the task connections. */
@@ -206,7 +201,7 @@ export class Feed {
 
   #touchTask(taskId: TaskId): void {
     const nodeId = this.#view().get('task', taskId)?.nodeId;
-    if (nodeId !== undefined) this.#subscribers.get(nodeId)?.touch('task', taskId);
+    if (nodeId !== undefined) this.#subscribers.get(nodeId)?.touchTask(taskId);
   }
 
   #expireLater(): void {
@@ -226,6 +221,10 @@ export class Feed {
       this.#expireLater();
     });
   }
+}
+
+function idsOf<Id>(objects: Iterable<{ readonly id: Id }>): readonly Id[] {
+  return [...objects].map(({ id }) => id);
 }
 
 /** For the log: there may be thousands. */

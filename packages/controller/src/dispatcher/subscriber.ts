@@ -2,12 +2,10 @@ import type { Clock } from '@gantry/kit/clock';
 import type { Pools } from '@gantry/model/addresses';
 import type { TaskAssignment } from '@gantry/model/assignment';
 import type { NodeId } from '@gantry/model/ids';
-import type { Node } from '@gantry/model/node';
 import type { AssignmentsMessage } from '@gantry/proto/gen/gantry/v1/agent';
 import type { View } from '../store/store.ts';
-import type { EndpointRounds } from './endpoint-rounds.ts';
+import type { Rounds } from './rounds.ts';
 import { desiredOnNode, encryptionAssignment } from './assignments.ts';
-import type { PeerForms } from './peer-forms.ts';
 import type { TaskForms } from './task-forms.ts';
 
 /** Where messages for one node go; `write` answers false when it is full, `onDrain` hears when it is not. */
@@ -27,18 +25,15 @@ export interface SubscriberDeps {
   /** The cluster's addresses. */
   readonly pools: Pools;
   readonly forms: Pick<TaskForms, 'of'>;
-  readonly peers: Pick<PeerForms, 'of'>;
   readonly view: View;
   readonly soon: Clock['soon'];
-  /** The services of the cluster; a message contains all rounds up to the last. */
-  readonly endpoints: Pick<EndpointRounds, 'round' | 'complete' | 'since'>;
+  /** What all hosts are told alike; a message contains all rounds up to the last. */
+  readonly rounds: Pick<Rounds, 'round' | 'complete' | 'since'>;
   /** True if somebody waits for this node to say that it has applied what it is sent. */
   readonly awaited: () => boolean;
   /** True while the order to stop this task is held back. */
   readonly held: (taskId: string) => boolean;
 }
-
-type Kind = 'task' | 'peer';
 
 interface SentTask {
   readonly desired: TaskAssignment['desired'];
@@ -48,13 +43,11 @@ interface SentTask {
 /** One node's stream: what it was sent, and what it has to hear of. */
 export class Subscriber {
   readonly #deps: SubscriberDeps;
-  /** What was sent of each task, and the peers that were sent. */
-  readonly #sent = { task: new Map<string, SentTask>(), peer: new Set<string>() };
-  readonly #dirty: Readonly<Record<Kind, Set<string>>> = {
-    task: new Set(),
-    peer: new Set(),
-  };
-  /** The last round of endpoints that was sent. */
+  /** What was sent of each task. */
+  readonly #sent = new Map<string, SentTask>();
+  /** Tasks to look at, and whether what it hears of itself may be another. */
+  readonly #dirty = { tasks: new Set<string>(), self: false };
+  /** The last round that was sent. */
   #round = 0;
   #subnet: string | undefined;
   #encryption = '';
@@ -77,18 +70,24 @@ export class Subscriber {
   }
 
   sendComplete(): void {
-    for (const { id } of this.#deps.view.tasksOnNode(this.#deps.nodeId)) this.#dirty.task.add(id);
-    for (const { id } of this.#deps.view.all('node')) this.#dirty.peer.add(id);
+    for (const { id } of this.#deps.view.tasksOnNode(this.#deps.nodeId)) this.#dirty.tasks.add(id);
+    this.#dirty.self = true;
     this.#complete = true;
     this.#schedule();
   }
 
-  touch(kind: Kind, id: string): void {
-    this.#dirty[kind].add(id);
+  touchTask(id: string): void {
+    this.#dirty.tasks.add(id);
     this.#schedule();
   }
 
-  /** A new round of endpoints is there. */
+  /** What the node hears of itself may be another now. */
+  touchSelf(): void {
+    this.#dirty.self = true;
+    this.#schedule();
+  }
+
+  /** A new round is there. */
   nudge(): void {
     this.#schedule();
   }
@@ -126,58 +125,46 @@ export class Subscriber {
       pools: complete ? this.#deps.pools : undefined,
       encryption: undefined,
       tasks: [],
-      peers: [],
       removedTasks: [],
-      removedPeers: [],
       acknowledge: this.#deps.awaited(),
-      endpointChanges: this.#endpointChanges(complete),
+      rounds: this.#rounds(complete),
     };
-    for (const id of this.#dirty.task) this.#addTask(message, id);
-    for (const id of this.#dirty.peer) this.#addPeer(message, id);
-    for (const keys of Object.values(this.#dirty)) keys.clear();
+    for (const id of this.#dirty.tasks) this.#addTask(message, id);
+    if (this.#dirty.self) this.#addSelf(message);
+    this.#dirty.tasks.clear();
+    this.#dirty.self = false;
     if (!complete && !message.acknowledge && isEmpty(message)) return;
     this.#sequence++;
     if (message.acknowledge) this.#asked.push({ sequence: this.#sequence, round: this.#round });
     this.#blocked = !this.#deps.outlet.write(message);
   }
 
-  #endpointChanges(complete: boolean): Buffer[] {
-    const { endpoints } = this.#deps;
-    const changes = complete ? [endpoints.complete()] : [...endpoints.since(this.#round)];
-    this.#round = endpoints.round;
-    return changes;
+  #rounds(complete: boolean): Buffer[] {
+    const { rounds } = this.#deps;
+    const missed = complete ? [rounds.complete()] : [...rounds.since(this.#round)];
+    this.#round = rounds.round;
+    return missed;
   }
 
   #addTask(message: AssignmentsMessage, id: string): void {
     const task = this.#deps.view.get('task', id);
     const common = task?.nodeId === this.#deps.nodeId ? this.#deps.forms.of(task) : undefined;
     if (!task || !common) {
-      if (this.#sent.task.delete(id)) message.removedTasks.push(id);
+      if (this.#sent.delete(id)) message.removedTasks.push(id);
       return;
     }
     // It may still get traffic: until no host sends it any, it goes on as if nothing had been said.
     const desired = this.#deps.held(id) ? 'running' : desiredOnNode(task);
-    const sent = this.#sent.task.get(id);
+    const sent = this.#sent.get(id);
     if (sent?.desired === desired && (sent.common === common || sent.common.equals(common))) return;
-    this.#sent.task.set(id, { desired, common });
+    this.#sent.set(id, { desired, common });
     message.tasks.push({ taskId: id, slot: task.slot, desired, common });
   }
 
-  #addPeer(message: AssignmentsMessage, id: string): void {
-    const node = this.#deps.view.get('node', id);
-    if (id === this.#deps.nodeId) {
-      if (node) this.#addSelf(message, node);
-      return;
-    }
-    const peer = node && this.#deps.peers.of(node);
-    if (peer) {
-      this.#sent.peer.add(id);
-      message.peers.push(peer);
-    } else if (this.#sent.peer.delete(id)) message.removedPeers.push(id);
-  }
-
   /** What the node hears of itself. */
-  #addSelf(message: AssignmentsMessage, node: Node): void {
+  #addSelf(message: AssignmentsMessage): void {
+    const node = this.#deps.view.get('node', this.#deps.nodeId);
+    if (!node) return;
     if (node.subnet !== this.#subnet) message.subnet = this.#subnet = node.subnet;
     const encryption = encryptionAssignment(this.#deps.view, node);
     const text = JSON.stringify(encryption ?? '');
@@ -188,8 +175,6 @@ export class Subscriber {
 }
 
 function isEmpty(message: AssignmentsMessage): boolean {
-  const lists = [message.tasks, message.peers, message.endpointChanges];
-  const removed = [message.removedTasks, message.removedPeers];
   if (message.subnet !== undefined || message.encryption !== undefined) return false;
-  return [...lists, ...removed].every((list) => list.length === 0);
+  return [message.tasks, message.removedTasks, message.rounds].every((list) => list.length === 0);
 }

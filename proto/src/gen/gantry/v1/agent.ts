@@ -127,14 +127,11 @@ export interface AssignmentsMessage {
   /** Sent with the complete set; absent: the defaults. */
   pools: Pools | undefined;
   tasks: TaskAssignment[];
-  /** Encoded Peers. */
-  peers: Buffer[];
   removedTasks: string[];
-  removedPeers: string[];
   /** Somebody waits for the node to have applied this: a task is stopped only when no host sends it connections. */
   acknowledge: boolean;
-  /** Encoded EndpointChanges, in their order. */
-  endpointChanges: Buffer[];
+  /** Encoded Rounds, in their order. */
+  rounds: Buffer[];
   /** Sent with the complete set and when it changes; absent: as before, also as before the agent started. */
   encryption: Encryption | undefined;
 }
@@ -1228,11 +1225,9 @@ function createBaseAssignmentsMessage(): AssignmentsMessage {
     subnet: undefined,
     pools: undefined,
     tasks: [],
-    peers: [],
     removedTasks: [],
-    removedPeers: [],
     acknowledge: false,
-    endpointChanges: [],
+    rounds: [],
     encryption: undefined,
   };
 }
@@ -1254,19 +1249,13 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     for (const v of message.tasks) {
       TaskAssignment.encode(v!, writer.uint32(34).fork()).join();
     }
-    for (const v of message.peers) {
-      writer.uint32(2738).bytes(v!);
-    }
     for (const v of message.removedTasks) {
       writer.uint32(58).string(v!);
-    }
-    for (const v of message.removedPeers) {
-      writer.uint32(66).string(v!);
     }
     if (message.acknowledge !== false) {
       writer.uint32(320).bool(message.acknowledge);
     }
-    for (const v of message.endpointChanges) {
+    for (const v of message.rounds) {
       writer.uint32(2402).bytes(v!);
     }
     if (message.encryption !== undefined) {
@@ -1328,28 +1317,12 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
             message.tasks.push(TaskAssignment.decode(reader, reader.uint32()));
             continue;
           }
-          case 342: {
-            if (tag !== 2738) {
-              break;
-            }
-
-            message.peers.push(asBuffer(reader.bytes()));
-            continue;
-          }
           case 7: {
             if (tag !== 58) {
               break;
             }
 
             message.removedTasks.push(reader.string());
-            continue;
-          }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.removedPeers.push(reader.string());
             continue;
           }
           case 40: {
@@ -1365,7 +1338,7 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
               break;
             }
 
-            message.endpointChanges.push(asBuffer(reader.bytes()));
+            message.rounds.push(asBuffer(reader.bytes()));
             continue;
           }
           case 230: {
@@ -1398,11 +1371,9 @@ export const AssignmentsMessage: MessageFns<AssignmentsMessage> = {
     message.subnet = object.subnet ?? undefined;
     message.pools = (object.pools !== undefined && object.pools !== null) ? Pools.fromPartial(object.pools) : undefined;
     message.tasks = object.tasks?.map((e) => TaskAssignment.fromPartial(e)) || [];
-    message.peers = object.peers?.map((e) => e) || [];
     message.removedTasks = object.removedTasks?.map((e) => e) || [];
-    message.removedPeers = object.removedPeers?.map((e) => e) || [];
     message.acknowledge = object.acknowledge ?? false;
-    message.endpointChanges = object.endpointChanges?.map((e) => e) || [];
+    message.rounds = object.rounds?.map((e) => e) || [];
     message.encryption = (object.encryption !== undefined && object.encryption !== null)
       ? Encryption.fromPartial(object.encryption)
       : undefined;

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import type { EndpointAssignment } from '@gantry/model/assignment';
-import { decodeRound } from '@gantry/proto/endpoint-round';
-import { EndpointRounds } from './endpoint-rounds.ts';
+import type { EndpointAssignment, PeerAssignment } from '@gantry/model/assignment';
+import { decodeRound } from '@gantry/proto/round';
+import type { Round } from '@gantry/proto/gen/gantry/v1/rounds';
+import { Rounds } from './rounds.ts';
 
 const networking = { networks: [], endpointMode: 'vip', affinity: 'none', expose: [], drainMs: 0 } as const;
 
 /** Rounds over one service with so many backends as `count` says at the time. */
-function roundsOf(count: () => number | undefined): EndpointRounds {
+function roundsOf(count: () => number | undefined): Rounds {
   const endpointOf = (serviceId: string): EndpointAssignment | undefined => {
     const backends = Array.from({ length: count() ?? 0 }, (_, slot) => ({
       taskId: `t${slot}`,
@@ -16,7 +17,7 @@ function roundsOf(count: () => number | undefined): EndpointRounds {
     const rest = { stack: 'shop', service: 'web', vip: '10.211.0.1', ports: [], idle: [], networking };
     return count() === undefined ? undefined : { serviceId, backends, ...rest };
   };
-  return new EndpointRounds(endpointOf, ['s']);
+  return new Rounds({ endpointOf, peerOf: () => undefined }, ['s'], []);
 }
 
 test('a round tells who comes and who goes, once for all', () => {
@@ -57,3 +58,26 @@ test('who is too far behind is told everything', () => {
   expect(decodeRound(all!)).toMatchObject({ complete: true, put: [{ serviceId: 's' }] });
   expect(decodeRound(all!).put[0]?.backends).toHaveLength(100);
 });
+
+test('hosts are told of each other, of what is another now, and of who has gone', () => {
+  const peers = new Map([['a', aPeer('a')]]);
+  const rounds = new Rounds({ endpointOf: () => undefined, peerOf: (id) => peers.get(id) }, [], ['a']);
+  const next = (...ids: readonly string[]): Round | undefined => {
+    for (const id of ids) rounds.touchPeer(id);
+    return rounds.advance() ? decodeRound(rounds.since(rounds.round - 1)[0]!) : undefined;
+  };
+  expect(decodeRound(rounds.complete()).peers.map(({ nodeId }) => nodeId)).toEqual(['a']);
+  expect(next('a', 'b')).toBe(undefined);
+  peers.set('b', aPeer('b'));
+  expect(next('a', 'b')?.peers.map(({ nodeId }) => nodeId)).toEqual(['b']);
+  peers.set('a', { ...aPeer('a'), address: '10.0.0.9' });
+  expect(next('a', 'b')?.peers.map(({ nodeId }) => nodeId)).toEqual(['a']);
+  peers.delete('b');
+  expect(next('b')?.removedPeers).toEqual(['b']);
+  expect(next('b')).toBe(undefined);
+  expect(decodeRound(rounds.complete())).toMatchObject({ complete: true, peers: [{ address: '10.0.0.9' }] });
+});
+
+function aPeer(nodeId: string): PeerAssignment {
+  return { nodeId, name: nodeId, address: '10.0.0.1', subnet: '10.210.1.0/24' };
+}

@@ -2,26 +2,29 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: gantry/v1/endpoints.proto
+// source: gantry/v1/rounds.proto
 
 /* eslint-disable */
 import { asBuffer } from "../../../as-buffer.ts";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Backend, Endpoint } from "./agent.ts";
+import { Backend, Endpoint, Peer } from "./agent.ts";
 
 /**
- * What changed of the services that every host balances, in one round. It is the same for all hosts, so that the controller
- * encodes it once: AssignmentsMessage carries it as bytes.
+ * What changed, since the round before, of what every host is told alike: the services that all balance, and the hosts. The
+ * controller encodes it once: AssignmentsMessage carries it as bytes.
  */
-export interface EndpointChanges {
+export interface Round {
   /** Its number while this controller leads: no two rounds are the same bytes. */
-  round: number;
-  /** These are all: what is not named is gone. */
+  number: number;
+  /** This is all: what is not named is gone. */
   complete: boolean;
   put: Endpoint[];
   removed: string[];
   changed: BackendChanges[];
-  /** All of it, encoded and deflated (RFC 1951); then nothing but the round is set beside it. */
+  /** Hosts that are new or others now, the one that reads it among them. */
+  peers: Peer[];
+  removedPeers: string[];
+  /** All of it, encoded and deflated (RFC 1951); then nothing but the number is set beside it. */
   deflated: Buffer;
 }
 
@@ -35,14 +38,23 @@ export interface BackendChanges {
   noLongerIdle: string[];
 }
 
-function createBaseEndpointChanges(): EndpointChanges {
-  return { round: 0, complete: false, put: [], removed: [], changed: [], deflated: Buffer.alloc(0) };
+function createBaseRound(): Round {
+  return {
+    number: 0,
+    complete: false,
+    put: [],
+    removed: [],
+    changed: [],
+    peers: [],
+    removedPeers: [],
+    deflated: Buffer.alloc(0),
+  };
 }
 
-export const EndpointChanges: MessageFns<EndpointChanges> = {
-  encode(message: EndpointChanges, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.round !== 0) {
-      writer.uint32(8).uint64(message.round);
+export const Round: MessageFns<Round> = {
+  encode(message: Round, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
     }
     if (message.complete !== false) {
       writer.uint32(16).bool(message.complete);
@@ -56,13 +68,19 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
     for (const v of message.changed) {
       BackendChanges.encode(v!, writer.uint32(42).fork()).join();
     }
+    for (const v of message.peers) {
+      Peer.encode(v!, writer.uint32(2738).fork()).join();
+    }
+    for (const v of message.removedPeers) {
+      writer.uint32(2746).string(v!);
+    }
     if (message.deflated.length !== 0) {
       writer.uint32(2730).bytes(message.deflated);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): EndpointChanges {
+  decode(input: BinaryReader | Uint8Array, length?: number): Round {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -71,7 +89,7 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEndpointChanges();
+      const message = createBaseRound();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -80,7 +98,7 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
               break;
             }
 
-            message.round = longToNumber(reader.uint64());
+            message.number = longToNumber(reader.uint64());
             continue;
           }
           case 2: {
@@ -115,6 +133,22 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
             message.changed.push(BackendChanges.decode(reader, reader.uint32()));
             continue;
           }
+          case 342: {
+            if (tag !== 2738) {
+              break;
+            }
+
+            message.peers.push(Peer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 343: {
+            if (tag !== 2746) {
+              break;
+            }
+
+            message.removedPeers.push(reader.string());
+            continue;
+          }
           case 341: {
             if (tag !== 2730) {
               break;
@@ -135,16 +169,18 @@ export const EndpointChanges: MessageFns<EndpointChanges> = {
     }
   },
 
-  create(base?: DeepPartial<EndpointChanges>): EndpointChanges {
-    return EndpointChanges.fromPartial(base ?? {});
+  create(base?: DeepPartial<Round>): Round {
+    return Round.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<EndpointChanges>): EndpointChanges {
-    const message = createBaseEndpointChanges();
-    message.round = object.round ?? 0;
+  fromPartial(object: DeepPartial<Round>): Round {
+    const message = createBaseRound();
+    message.number = object.number ?? 0;
     message.complete = object.complete ?? false;
     message.put = object.put?.map((e) => Endpoint.fromPartial(e)) || [];
     message.removed = object.removed?.map((e) => e) || [];
     message.changed = object.changed?.map((e) => BackendChanges.fromPartial(e)) || [];
+    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+    message.removedPeers = object.removedPeers?.map((e) => e) || [];
     message.deflated = object.deflated ?? Buffer.alloc(0);
     return message;
   },
