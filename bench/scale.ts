@@ -36,7 +36,7 @@ export async function run(): Promise<BenchResult> {
   };
   const plane = await startPlane(size.nodes, size.silenceSeconds);
   try {
-    return await measure(plane, size);
+    return await Promise.race([measure(plane, size), plane.lost]);
   } finally {
     await plane.stop();
   }

@@ -14,6 +14,8 @@ import { loadHello } from '../cluster.ts';
 export interface Plane {
   readonly client: ControlClient;
   readonly hollow: ChildProcess;
+  /** Rejects if the hollow nodes end: nothing would come of waiting then. */
+  readonly lost: Promise<never>;
   readonly processes: Readonly<Record<string, number>>;
   readonly etcd: TestEtcd;
   /** Ends the controller, and tells how long its thread was held. */
@@ -46,14 +48,19 @@ export async function startPlane(nodes: number, silenceSeconds: number): Promise
     loadHello(address);
     const hollow = fork(hollowFile, [address, String(nodes)], { execArgv: [...profiled()] });
     endings.push(() => end(hollow));
-    await new Promise<void>((resolve, reject) => {
-      hollow.once('message', () => resolve()).once('exit', () => reject(new Error('the hollow nodes ended')));
+    const lost = new Promise<never>((_, reject) => {
+      hollow.once('exit', (code, signal) =>
+        reject(new Error(`the hollow nodes ended: ${signal ?? String(code)}`)),
+      );
     });
+    lost.catch(() => undefined); // said to who waits
+    await Promise.race([new Promise((resolve) => hollow.once('message', resolve)), lost]);
     return {
       client: new ControlClient(address, credentials.createInsecure(), {
         'grpc.max_receive_message_length': 256 << 20,
       }),
       hollow,
+      lost,
       etcd,
       processes: { controller: controller.pid ?? 0, etcd: etcd.pid ?? 0, 'hollow nodes': hollow.pid ?? 0 },
       endController: async () => {
