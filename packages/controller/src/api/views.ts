@@ -67,12 +67,12 @@ const beingMade = 'tasks are being made';
 /** Why it is not as it should be: the newest task that waits or failed says it best. */
 function note(service: Service, tasks: readonly Task[]): string {
   if (service.removing) return tasks.length === 0 ? 'being removed' : `being removed, ${tasks.length} left`;
-  const newest = [...tasks].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
-  const failed = newest.find(({ status }) => status.state === 'failed' || status.state === 'rejected');
-  const waiting = newest.find(
+  if (service.waiting !== undefined) return service.waiting;
+  const failed = newest(tasks, ({ status }) => status.state === 'failed' || status.state === 'rejected');
+  const waiting = newest(
+    tasks,
     ({ desired, status }) => desired === 'running' && !isTerminal(status.state) && !status.ready,
   );
-  if (service.waiting !== undefined) return service.waiting;
   if (waiting?.status.state === 'pending' && waiting.status.reason !== 'waiting for a place')
     return waiting.status.reason;
   if (failed && failed.revisionId === service.revisionId) {
@@ -80,6 +80,17 @@ function note(service: Service, tasks: readonly Task[]): string {
     return `${failed.status.reason}${count > 1 ? ` (${count} times)` : ''}`;
   }
   return waiting ? waiting.status.reason : beingMade;
+}
+
+/** The newest of some tasks; of two that were made at once, the one with the later id. */
+function newest(tasks: readonly Task[], isMeant: (task: Task) => boolean): Task | undefined {
+  let best: Task | undefined;
+  for (const task of tasks) {
+    const isNewer =
+      !best || task.createdAt > best.createdAt || (task.createdAt === best.createdAt && task.id > best.id);
+    if (isNewer && isMeant(task)) best = task;
+  }
+  return best;
 }
 
 export function taskView(view: View, task: Task): TaskView {
