@@ -42,6 +42,8 @@ export interface DispatcherDeps {
   readonly silenceMs: number;
   /** Time without contact after which a host stops tasks that must never run twice, ms. */
   readonly fenceMs: number;
+  /** Writes of one commit. */
+  readonly maxWrites: number;
   readonly pools: Pools;
   /** What agents are told; empty for no telemetry. */
   readonly natsUrl: string;
@@ -60,7 +62,7 @@ export class Dispatcher {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     this.#sessions = new Sessions(deps.clock);
-    this.#registry = new NodeRegistry(deps.store, deps.clock, deps.fenceMs);
+    this.#registry = new NodeRegistry(deps.store, deps.clock, deps);
     this.#intake = new Intake(deps.store, deps.log);
     this.#feed = new Feed(deps);
     this.#heartbeatMs = Math.max(50, Math.round(deps.silenceMs / 5));

@@ -7,7 +7,7 @@ import type { Node } from '@gantry/model/node';
 import { aNode, aRevision, aSpec, aStatus, aTask } from '../../../../tests/support/builders.ts';
 import { MemoryLog } from '../store/memory-log.ts';
 import { openStore } from '../store/open-store.ts';
-import type { Store } from '../store/store.ts';
+import { maxWrites, type Store } from '../store/store.ts';
 import { NodeRegistry } from './registry.ts';
 
 const fenceMs = 30_000;
@@ -18,7 +18,7 @@ const { description } = aNode();
 
 beforeEach(async () => {
   store = await openStore(new MemoryLog(), { log: silentLogger, clock });
-  registry = new NodeRegistry(store, clock, fenceMs);
+  registry = new NodeRegistry(store, clock, { fenceMs, maxWrites });
   await registry.register('a', 'n1', description);
 });
 

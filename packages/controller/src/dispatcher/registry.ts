@@ -5,21 +5,28 @@ import { namePattern, type NodeId } from '@gantry/model/ids';
 import type { Node, NodeDescription, NodeNetwork } from '@gantry/model/node';
 import { same } from '@gantry/model/spec-change';
 import type { HeldVolumes } from '@gantry/model/volume';
-import { maxWrites, type Store, type Write } from '../store/store.ts';
+import type { Store, Write } from '../store/store.ts';
 
 /** Writes of other parts may come between; looking again settles it. */
 const maxAttempts = 8;
+
+export interface RegistryLimits {
+  /** Time without contact after which a host stops tasks that must never run twice, ms. */
+  readonly fenceMs: number;
+  /** Writes of one commit. */
+  readonly maxWrites: number;
+}
 
 /** What the dispatcher writes of nodes: that they exist, what they are, since when they are silent. */
 export class NodeRegistry {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #fenceMs: number;
+  readonly #limits: RegistryLimits;
 
-  constructor(store: Store, clock: Clock, fenceMs: number) {
+  constructor(store: Store, clock: Clock, limits: RegistryLimits) {
     this.#store = store;
     this.#clock = clock;
-    this.#fenceMs = fenceMs;
+    this.#limits = limits;
   }
 
   /**
@@ -64,6 +71,7 @@ export class NodeRegistry {
 
   /** The nodes have not been heard for so long, ms, or are heard again (0): as `silentMs` says at the moment of writing. */
   async setSilence(ids: readonly NodeId[], silentMs: (id: NodeId) => number): Promise<void> {
+    const { maxWrites } = this.#limits;
     for (let from = 0; from < ids.length; from += maxWrites) {
       const some = ids.slice(from, from + maxWrites);
       await this.#commit(() => some.flatMap((id) => this.#silenceWrite(id, silentMs(id))));
@@ -113,7 +121,11 @@ export class NodeRegistry {
   /** True if the node may still run a task that must never run twice. */
   #holdsUnseen({ id, unheardMs = 0 }: Node): boolean {
     const view = this.#store.view();
-    const waits = waitsOf(view.tasksOnNode(id), (revision) => view.get('revision', revision), this.#fenceMs);
+    const waits = waitsOf(
+      view.tasksOnNode(id),
+      (revision) => view.get('revision', revision),
+      this.#limits.fenceMs,
+    );
     return waits.some((wait) => wait > unheardMs);
   }
 

@@ -4,7 +4,7 @@ import { VirtualClock } from '@gantry/kit/virtual-clock';
 import { aNode } from '../../../../tests/support/builders.ts';
 import { MemoryLog } from '../store/memory-log.ts';
 import { openStore } from '../store/open-store.ts';
-import type { Store } from '../store/store.ts';
+import { maxWrites, type Store } from '../store/store.ts';
 import { NodeRegistry } from './registry.ts';
 import { Sessions } from './sessions.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -33,7 +33,7 @@ beforeEach(async () => {
   store = new Proxy(opened, {
     get: (of, name) => (name === 'commit' ? commit : (of[name as keyof Store] as () => unknown).bind(of)),
   });
-  registry = new NodeRegistry(store, clock, fenceMs);
+  registry = new NodeRegistry(store, clock, { fenceMs, maxWrites });
   sessions = new Sessions(clock);
 });
 afterEach(() => stop());
