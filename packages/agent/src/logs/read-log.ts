@@ -25,10 +25,9 @@ export async function* readLog(
   }
   let { segment, offset } = start;
   for (;;) {
-    const file = await open(segment.path, 'r').catch(() => undefined);
+    const file = await openSegment(dir, segment);
     try {
-      const inode = file && (await file.stat()).ino;
-      if (file && inode === segment.inode) yield* readSegment(file, offset, dir, inode, query, changes);
+      if (file) yield* readSegment(file, offset, dir, segment.inode, query, changes);
     } finally {
       await file?.close();
     }
@@ -76,6 +75,21 @@ async function* readSegment(
   }
 }
 
+/** From its first name to its number a file is moved twice. */
+const moves = 2;
+
+/** Opens a file, whatever its name is by now; undefined if it has been dropped. */
+async function openSegment(dir: string, { path, inode }: Segment): Promise<FileHandle | undefined> {
+  let at: string | undefined = path;
+  for (let tries = 0; at !== undefined && tries <= moves; tries++) {
+    const file: FileHandle | undefined = await open(at, 'r').catch(() => undefined);
+    if (file && (await file.stat()).ino === inode) return file;
+    await file?.close();
+    at = (await segmentsOf(dir)).find((segment) => segment.inode === inode)?.path;
+  }
+  return undefined;
+}
+
 /** The file after this one; the oldest there is if this one has been dropped. */
 function following(segments: readonly Segment[], { inode }: Segment): Segment | undefined {
   return segments[segments.findIndex((segment) => segment.inode === inode) + 1];
@@ -87,7 +101,7 @@ async function startOf(
   { tail, since }: LogQuery,
 ): Promise<{ readonly segment: Segment; readonly offset: number } | undefined> {
   const segments = await segmentsOf(dir);
-  if (tail !== undefined) return startOfTail(segments, tail);
+  if (tail !== undefined) return startOfTail(dir, segments, tail);
   // A file that was last written to before is not worth opening.
   const first =
     segments.find(({ writtenAt }) => since === undefined || writtenAt >= since) ?? segments.at(-1);
@@ -95,13 +109,14 @@ async function startOf(
 }
 
 async function startOfTail(
+  dir: string,
   segments: readonly Segment[],
   count: number,
 ): Promise<{ readonly segment: Segment; readonly offset: number } | undefined> {
   let left = count;
   let found: { readonly segment: Segment; readonly offset: number } | undefined;
   for (const segment of [...segments].reverse()) {
-    const file = await open(segment.path, 'r').catch(() => undefined);
+    const file = await openSegment(dir, segment);
     if (!file) break;
     try {
       const { offset, lines } = await lastLines(file, left);

@@ -21,19 +21,19 @@ export interface Segment {
   readonly writtenAt: number;
 }
 
-/** The files of a log, oldest first; empty if there is none. */
+/**
+ * The files of a log, oldest first; empty if there is none. Looked for in the direction in which they are moved: what moves on
+ * meanwhile is seen twice, and never not at all.
+ */
 export async function segmentsOf(dir: string): Promise<readonly Segment[]> {
+  const current = await segmentAt(join(dir, currentName));
+  const taken = await segmentAt(join(dir, takenName));
   const numbered = (await numbersIn(dir)).map(async (number) => {
     const segment = await segmentAt(join(dir, String(number)));
     return segment && { ...segment, number };
   });
-  const found = await Promise.all([
-    ...numbered,
-    ...[takenName, currentName].map((name) => segmentAt(join(dir, name))),
-  ]);
-  // One that got another name while we looked is seen by both.
   const seen = new Set<number>();
-  return found
+  return [...(await Promise.all(numbered)), taken, current]
     .flatMap((segment) => segment ?? [])
     .filter(({ inode }) => (seen.has(inode) ? false : seen.add(inode)));
 }
