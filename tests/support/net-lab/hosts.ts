@@ -94,6 +94,22 @@ export class LabHosts {
     }
   }
 
+  /**
+   * The host was switched off and on: its containers, links, routes and rules are gone, what its agent keeps is not. Its next agent
+   * finds that they ended, and knows of services what its last one did.
+   */
+  async reboot(host: string): Promise<void> {
+    await this.network(host).close();
+    const gone = this.#tasks.filter((task) => task.host === host).map(({ taskId }) => taskId);
+    const exec = this.lab.exec(host);
+    for (const taskId of gone) await exec(['ip', 'netns', 'del', `gt-${taskId}`]);
+    await exec(['nft', 'flush', 'ruleset']);
+    await exec(['ip', 'link', 'del', 'gx']);
+    await this.start(host);
+    await this.network(host).configure(this.state(host));
+    for (const taskId of gone) await this.stop(taskId);
+  }
+
   async stop(taskId: string): Promise<void> {
     const task = this.#tasks.find((one) => one.taskId === taskId);
     this.#tasks = this.#tasks.filter((one) => one !== task);
